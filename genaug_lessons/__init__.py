@@ -1,0 +1,11 @@
+"""Generative data augmentation, taught with code that is tested and claims that are computed.
+
+Import what you need; nothing heavy is loaded before it is used:
+
+    from genaug_lessons import augment, data, evaluate
+    from genaug_lessons.models.vae import VAE
+    from genaug_lessons.random import generator
+    from genaug_lessons.training import fit, training_steps
+"""
+
+__version__ = "0.1.0"

@@ -1,0 +1,7 @@
+"""`python -m genaug_lessons`: the machine check of lesson 00 in a terminal."""
+
+from genaug_lessons import data, machine
+
+if __name__ == "__main__":
+    for name, found in [*machine.report(), *data.reachable().items()]:
+        print(f"{name:<28} {found}")

@@ -1,0 +1,158 @@
+"""Banks of synthetic data, and mixing them (or classical transforms) into real batches at a share.
+
+A bank is a data set that a model made; it remembers the rows the model saw.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genaug_lessons.augment.transforms import Transform, check_probability
+from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.training import Model, Update
+
+
+class Augmented:
+    """Real data of which a share of every batch is replaced by augmented examples.
+
+    Args:
+        data: the real data, a `Dataset` or a stack of them.
+        bank: synthetic data of the same kind; the share of each batch is taken from it.
+        transform: changes the share of each batch instead.
+        share: from 0 (real data only) to 1 (augmented only).
+
+    Raises:
+        ValueError: both or neither of bank and transform; share outside [0, 1]; a bank of another
+            shape.
+    """
+
+    def __init__(self, data, *, bank=None, transform: Transform | None = None, share: float = 0.5):
+        if (bank is None) == (transform is None):
+            raise ValueError("exactly one of bank and transform must be given")
+        check_probability("share", share)
+        if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):
+            raise ValueError(
+                f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
+                f"got {bank.shape} and {bank.classes}"
+            )
+        self.data, self.bank, self.transform, self.share = data, bank, transform, share
+        self.shape, self.classes, self.support = data.shape, data.classes, data.support
+        self.device = data.device
+        parts = [data] if bank is None else [data, bank]
+        self.held_out = any(part.held_out for part in parts)
+        self.labelled = all(part.labelled for part in parts)
+        known = [part.ids for part in parts if part.ids is not None]
+        self.ids = torch.cat(known) if known else None
+
+    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Batches of which round(share * batch_size) examples are augmented."""
+        augmented = round(self.share * batch_size)
+        if self.bank is not None:
+            parts = [(self.data, batch_size - augmented), (self.bank, augmented)]
+            streams = [part.batches(size, generator) for part, size in parts if size]
+            yield from map(_side_by_side, zip(*streams, strict=True))
+            return
+        for batch in self.data.batches(batch_size, generator):
+            changed = self.transform.on_batch(_rows(batch, slice(augmented)), generator)
+            kept = _rows(batch, slice(augmented, None))
+            if changed.y.is_floating_point() and not kept.y.is_floating_point():
+                kept = kept._replace(y=F.one_hot(kept.y, self.classes).to(changed.y))
+            yield _side_by_side((changed, kept))
+
+
+class PerClass(Model):
+    """One unconditional model per class: what lets it augment a classifier.
+
+    Args:
+        make_model: makes one unconditional model; called once per class.
+        classes: number of labels.
+    """
+
+    needs_labels = True
+
+    def __init__(self, make_model: Callable[[], Model], *, classes: int):
+        models = [make_model() for _ in range(classes)]
+        if models[0].classes is not None:
+            raise ValueError("make_model must make unconditional models, got a conditional one")
+        super().__init__(models[0].shape)
+        self.models, self.classes, self.support = nn.ModuleList(models), classes, models[0].support
+        self.defaults = {**models[0].defaults, "batch_size": 256}
+
+    def updater(self, **settings) -> "_PerClassUpdate":
+        """Each class's model takes a step on the batch's rows of that class."""
+        return _PerClassUpdate([model.updater(**settings) for model in self.models])
+
+    def sample(
+        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
+    ) -> Tensor:
+        """n new examples (n, *shape) of one label or of (n,) labels."""
+        labels = self.labels_for(n, label)
+        x = torch.empty((n, *self.shape), device=self.device)
+        for value in labels.unique().tolist():
+            rows = labels == value
+            x[rows] = self.models[value].sample(int(rows.sum()), generator=generator)
+        return x
+
+
+class _PerClassUpdate:
+    def __init__(self, updates: list[Update]):
+        self.updates = updates
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        losses = {}
+        for label, update in enumerate(self.updates):
+            rows = batch.y == label
+            if rows.any():
+                found = update(Batch(batch.x[rows]), generator)
+                losses |= {f"{name}, class {label}": loss for name, loss in found.items()}
+        return losses
+
+    def set_lr(self, lr: float) -> None:
+        for update in self.updates:
+            update.set_lr(lr)
+
+
+def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset:
+    """Synthetic examples (classes * per_class, *shape) from a conditional model, with labels.
+
+    The bank remembers the rows that the model saw.
+
+    Raises:
+        ValueError: per_class below 1; a model without labels, whose samples nobody could label.
+    """
+    if per_class < 1:
+        raise ValueError(f"per_class must be at least 1, got {per_class}")
+    if model.classes is None:
+        raise ValueError(
+            "model must be conditional: samples without labels cannot augment a classifier; "
+            "PerClass makes one model per class out of an unconditional family"
+        )
+    y = torch.arange(model.classes, device=model.device).repeat_interleave(per_class)
+    x = model.sample(len(y), label=y, generator=generator)
+    return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
+
+
+def labelled_by(model, pool: Dataset) -> Dataset:
+    """The pool with the labels that a trained classifier gives it (self-training).
+
+    Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
+    """
+    return replace(pool, y=model.predict(pool.values), classes=model.classes)
+
+
+def _rows(batch: Batch, rows: slice) -> Batch:
+    """Some rows of a batch (B, ...) or of a stack of batches (K, B, ...)."""
+    if batch.y.ndim == 1:
+        return batch._replace(x=batch.x[rows], y=batch.y[rows])
+    return batch._replace(x=batch.x[:, rows], y=batch.y[:, rows])
+
+
+def _side_by_side(parts: Sequence[Batch]) -> Batch:
+    """Batches joined along the batch axis, which is the last one of hard labels."""
+    first = parts[0]
+    axis = first.y.ndim - 1 - first.y.is_floating_point()
+    x, y = (torch.cat([part[i] for part in parts], dim=axis) for i in (0, 1))
+    return Batch(x, y, all(part.labelled for part in parts))

@@ -1,0 +1,28 @@
+"""Data sets: handwritten digits (embedded), MNIST and Fashion-MNIST, 2-D toys, and honest splits."""
+
+from genaug_lessons.data.dataset import Batch, Dataset, Leak, refuse_leaks, row_batches
+from genaug_lessons.data.images import digits, fashion_mnist, load, mnist, reachable
+from genaug_lessons.data.splits import Split, halves, join, split
+from genaug_lessons.data.toys import PlaneMixture, grid, ring, spiral, two_moons
+
+__all__ = [
+    "Batch",
+    "Dataset",
+    "Leak",
+    "PlaneMixture",
+    "Split",
+    "digits",
+    "fashion_mnist",
+    "grid",
+    "halves",
+    "join",
+    "load",
+    "mnist",
+    "reachable",
+    "refuse_leaks",
+    "ring",
+    "row_batches",
+    "spiral",
+    "split",
+    "two_moons",
+]

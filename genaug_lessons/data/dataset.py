@@ -1,0 +1,198 @@
+"""A data set is a few tensors that know what they are and which rows they came from.
+
+Letters: x (N, *shape) examples, y (N,) labels with -1 for "unlabelled", B the size of a batch.
+"""
+
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.random import check_device
+
+SUPPORTS = ("unit", "binary", "real")
+UNLABELLED = -1
+
+
+class Leak(ValueError):
+    """Rows that a model is scored on were also used to make it, so the score would flatter it."""
+
+
+class Batch(NamedTuple):
+    """Examples x (B, *shape), float32, and labels y (B,) or class probabilities (B, classes).
+
+    `labelled` says that no y is -1, so that nobody has to ask the device in every step.
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    labelled: bool = True
+
+
+@dataclass(frozen=True)
+class Dataset:
+    """Tensors that stay on one device, with the ids of the rows behind them.
+
+    Args:
+        x: (N, *shape) float32, or uint8 pixels that become floats in [0, 1] batch by batch.
+        y: (N,) int64 labels from 0 to classes - 1, or -1 for unlabelled; None without labels.
+        classes: how many labels there are; None without labels.
+        support: "unit" for values in [0, 1], "binary" for 0 and 1, "real" for anything finite.
+        ids: int64 ids of the real rows behind the data. Row by row for real data; for synthetic
+            data all the rows its generator saw. None where nobody keeps track.
+        synthetic: made by a model rather than measured.
+        held_out: a test half; training refuses it.
+
+    Raises:
+        ValueError: a tensor has the wrong shape, type, device or values. The message names it.
+    """
+
+    x: Tensor
+    y: Tensor | None = None
+    classes: int | None = None
+    support: str = "real"
+    ids: Tensor | None = None
+    synthetic: bool = False
+    held_out: bool = False
+
+    def __post_init__(self):
+        _check_examples(self.x, self.support)
+        if self.y is not None:
+            _check_labels(self.y, self.classes, self.x)
+        if self.ids is not None and not self.synthetic and self.ids.shape != (len(self.x),):
+            raise ValueError(
+                f"ids must hold one id per row, shape ({len(self.x)},), got {tuple(self.ids.shape)}"
+            )
+
+    def __len__(self) -> int:
+        return len(self.x)
+
+    def __getitem__(self, rows) -> "Dataset":
+        """The data set of some rows: a slice, a mask or a tensor of row numbers."""
+        ids = self.ids if self.ids is None or self.synthetic else self.ids[rows]
+        return replace(self, x=self.x[rows], y=None if self.y is None else self.y[rows], ids=ids)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """The shape of one example."""
+        return tuple(self.x.shape[1:])
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors live."""
+        return self.x.device
+
+    @property
+    def values(self) -> Tensor:
+        """(N, *shape) examples as float32, in [0, 1] where they were stored as bytes."""
+        return as_float(self.x)
+
+    @property
+    def labelled(self) -> bool:
+        """Whether every row has a label."""
+        return self.y is not None and bool((self.y != UNLABELLED).all())
+
+    def to(self, device: str | torch.device) -> "Dataset":
+        """The same data on another device."""
+
+        def moved(tensor):
+            return None if tensor is None else tensor.to(device)
+
+        return replace(self, x=moved(self.x), y=moved(self.y), ids=moved(self.ids))
+
+    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+        """Batches without end, in shuffled passes over the rows.
+
+        With fewer rows than `batch_size`, rows are drawn with replacement.
+        """
+        check_device(generator, self.device, "data")
+        labelled = self.labelled
+        for rows in row_batches(len(self), batch_size, generator):
+            y = None if self.y is None else self.y[rows]
+            yield Batch(as_float(self.x[rows]), y, labelled)
+
+
+def as_float(x: Tensor) -> Tensor:
+    """Bytes from 0 to 255 as float32 in [0, 1]; floats as they are."""
+    return x.float().div_(255) if x.dtype == torch.uint8 else x
+
+
+def row_batches(
+    rows: int, batch_size: int, generator: torch.Generator, stack: tuple[int, ...] = ()
+) -> Iterator[Tensor]:
+    """Row numbers (*stack, batch_size) without end: shuffled passes, independent over the stack.
+
+    The rows left at the end of a pass that do not fill a batch wait for another pass. With fewer
+    rows than `batch_size`, rows are drawn with replacement.
+    """
+    device = generator.device
+    while rows < batch_size:
+        yield torch.randint(rows, (*stack, batch_size), generator=generator, device=device)
+    while True:
+        order = torch.rand((*stack, rows), generator=generator, device=device).argsort(-1)
+        for start in range(0, rows - batch_size + 1, batch_size):
+            yield order[..., start : start + batch_size]
+
+
+def row_ids(source: str, rows: int) -> Tensor:
+    """(rows,) ids that no other source shares: the source's checksum above, the row below."""
+    return (zlib.crc32(source.encode()) << 31) + torch.arange(rows)
+
+
+def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:
+    """Raise a `Leak` when `what` was made from rows that are also in `test`.
+
+    It is a guard against accidents: data without ids pass.
+    """
+    if seen is None or test.ids is None:
+        return
+    shared = torch.isin(test.ids, seen.to(test.device)).sum().item()
+    if shared:
+        raise Leak(
+            f"{what} has seen {shared} of the {len(test)} rows it would be scored on. A score on "
+            "rows that were used for training measures memory, not learning: make the split "
+            "first, train on its labelled part and its pool, and score on its test half."
+        )
+
+
+def _check_examples(x: Tensor, support: str) -> None:
+    if support not in SUPPORTS:
+        raise ValueError(f"support must be one of {SUPPORTS}, got {support!r}")
+    if not isinstance(x, Tensor) or x.dtype not in (torch.float32, torch.uint8):
+        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
+        raise ValueError(f"x must be a float32 or uint8 tensor, got {found}")
+    if x.ndim < 2 or len(x) == 0:
+        raise ValueError(f"x must have shape (rows, *shape) with rows, got {tuple(x.shape)}")
+    if x.dtype == torch.uint8:
+        if support != "unit":
+            raise ValueError(f'uint8 x holds pixels: support must be "unit", got {support!r}')
+        return
+    if not x.isfinite().all():
+        raise ValueError("x must be finite, got NaN or infinity")
+    if support != "real" and (x.min() < 0 or x.max() > 1):
+        raise ValueError(
+            f'x must lie in [0, 1] for support "{support}", '
+            f"got values from {x.min():.3g} to {x.max():.3g}"
+        )
+    if support == "binary" and not ((x == 0) | (x == 1)).all():
+        raise ValueError('x must hold only 0 and 1 for support "binary", got values between')
+
+
+def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
+    if not isinstance(y, Tensor) or y.dtype != torch.int64:
+        found = y.dtype if isinstance(y, Tensor) else type(y).__name__
+        raise ValueError(f"y must be an int64 tensor, got {found}")
+    if y.shape != (len(x),):
+        raise ValueError(f"y must have shape ({len(x)},), one label a row, got {tuple(y.shape)}")
+    if y.device != x.device:
+        raise ValueError(f"y must be on the device of x ({x.device}), got {y.device}")
+    if classes is None or classes < 2:
+        raise ValueError(f"classes must be at least 2 for labelled data, got {classes}")
+    if y.min() < UNLABELLED or y.max() >= classes:
+        raise ValueError(
+            f"y must hold labels from 0 to {classes - 1}, or -1 for unlabelled, "
+            f"got labels from {y.min()} to {y.max()}"
+        )

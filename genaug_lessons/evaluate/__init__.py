@@ -1,0 +1,24 @@
+"""Did it help, by how much, and when does it harm? Paired studies, intervals, quality of samples."""
+
+from genaug_lessons.evaluate.estimate import Estimate, claim, estimate, paired_gain
+from genaug_lessons.evaluate.quality import (
+    classification_accuracy_score,
+    copy_rate,
+    frechet_distance,
+    under_corruptions,
+)
+from genaug_lessons.evaluate.study import Arm, Study, study
+
+__all__ = [
+    "Arm",
+    "Estimate",
+    "Study",
+    "claim",
+    "classification_accuracy_score",
+    "copy_rate",
+    "estimate",
+    "frechet_distance",
+    "paired_gain",
+    "study",
+    "under_corruptions",
+]

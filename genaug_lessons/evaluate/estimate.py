@@ -1,0 +1,65 @@
+"""Effects with intervals, and claims that are computed where they are stated."""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import torch
+from torch import Tensor
+
+
+class Estimate(NamedTuple):
+    """A mean over runs with its 95% confidence interval."""
+
+    mean: float
+    low: float
+    high: float
+    runs: int
+
+    def __str__(self) -> str:
+        return f"{self.mean:+.3f} [{self.low:+.3f}, {self.high:+.3f}] over {self.runs} runs"
+
+
+def estimate(values: Sequence[float] | Tensor) -> Estimate:
+    """The mean of independent runs with Student's 95% interval.
+
+    mean +- t(0.975, n - 1) * s / sqrt(n), with s the standard deviation (ddof 1).
+
+    Raises:
+        ValueError: fewer than two values, or values that are not finite.
+
+    Source: Student 1908, Biometrika 6(1).
+    """
+    from scipy.special import stdtrit  # quantiles of Student's t; slow to import
+
+    values = torch.as_tensor(values, dtype=torch.float64).flatten().cpu()
+    if len(values) < 2:
+        raise ValueError(f"values must hold at least 2 runs for an interval, got {len(values)}")
+    if not values.isfinite().all():
+        raise ValueError("values must be finite, got NaN or infinity")
+    mean, n = values.mean().item(), len(values)
+    half = float(stdtrit(n - 1, 0.975)) * values.std().item() / n**0.5
+    return Estimate(mean, mean - half, mean + half, n)
+
+
+def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | Tensor) -> Estimate:
+    """The mean difference of runs that share their draw, with its 95% interval.
+
+    Pairing removes the luck of the draw, which both arms share.
+
+    Raises:
+        ValueError: different numbers of runs.
+    """
+    treated, baseline = (
+        torch.as_tensor(values, dtype=torch.float64).flatten() for values in (treated, baseline)
+    )
+    if treated.shape != baseline.shape:
+        raise ValueError(
+            f"treated and baseline must pair up, got {len(treated)} and {len(baseline)} runs"
+        )
+    return estimate(treated - baseline)
+
+
+def claim(sentence: str, holds: bool) -> bool:
+    """Print whether a sentence of a lesson is true of the numbers just computed; return it."""
+    print(f"{'holds' if holds else 'differs here'}: {sentence}")
+    return bool(holds)

@@ -1,0 +1,120 @@
+"""What samples are worth apart from a study: usefulness, distance, copies; and robustness."""
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.augment import Affine, Noise
+from genaug_lessons.data import Dataset, refuse_leaks
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.random import uniform
+from genaug_lessons.training import fit
+
+
+def classification_accuracy_score(
+    bank: Dataset, test: Dataset, *, steps: int = 1200, generator: torch.Generator, **settings
+) -> float:
+    """Accuracy on real test data, 0 to 1, of a classifier trained on synthetic data only.
+
+    Args:
+        bank: labelled synthetic data.
+        test: real data that no part of the bank's generator has seen.
+        steps: updates of the classifier.
+        generator: weights, batches and dropout are drawn from it.
+        **settings: of the classifier's constructor, such as hidden or dropout.
+
+    Raises:
+        Leak: the bank's generator has seen rows of `test`.
+
+    Source: Ravuri & Vinyals 2019, arXiv:1905.10887.
+    """
+    refuse_leaks(bank.ids, test, "the bank")
+    model = Classifier(bank.shape, classes=bank.classes, generator=generator, **settings)
+    fit(model, bank, steps=steps, generator=generator)
+    return model.accuracy(test)
+
+
+def frechet_distance(x: Tensor, y: Tensor) -> float:
+    """Squared Wasserstein-2 distance between Gaussians fitted to two sets of features.
+
+    |m1 - m2|^2 + tr(S1 + S2 - 2 (S1^.5 S2 S1^.5)^.5). It is biased upwards for small sets, so
+    print their sizes with it.
+
+    Args:
+        x: (N, D) features, N above 1; examples are flattened.
+        y: (M, D) features.
+
+    Source: Dowson & Landau 1982; as a score of generators Heusel et al. 2017, arXiv:1706.08500.
+    """
+    x, y = x.flatten(1).double(), y.flatten(1).double()
+    if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
+        raise ValueError(
+            "x and y must be (N, D) and (M, D) with N and M above 1, "
+            f"got {tuple(x.shape)} and {tuple(y.shape)}"
+        )
+    first, second = x.T.cov(), y.T.cov()
+    values, vectors = torch.linalg.eigh(first)
+    root = vectors * values.clamp_min(0).sqrt() @ vectors.T
+    cross = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
+    shift = (x.mean(0) - y.mean(0)).square().sum()
+    return (shift + first.trace() + second.trace() - 2 * cross).clamp_min(0).item()
+
+
+def copy_rate(samples: Tensor, train: Tensor, held_out: Tensor, quantile: float = 0.05) -> float:
+    """Share of samples that lie closer to a training row than fresh real data do.
+
+    "Closer" means below the given quantile of the held-out rows' own distances to their nearest
+    training row, so fresh data score about `quantile` and copies score 1.
+
+    Args:
+        samples: (N, *shape) synthetic examples.
+        train: (M, *shape) rows the generator saw.
+        held_out: (K, *shape) real rows it did not see.
+        quantile: in (0, 1).
+    """
+    if not 0 < quantile < 1:
+        raise ValueError(f"quantile must lie in (0, 1), got {quantile}")
+    threshold = nearest_distance(held_out, train).quantile(quantile)
+    return (nearest_distance(samples, train) < threshold).float().mean().item()
+
+
+def nearest_distance(x: Tensor, train: Tensor) -> Tensor:
+    """(N,) Euclidean distance of each x (N, *shape) to the nearest training row."""
+    train = train.flatten(1)
+    parts = x.flatten(1).split(1024)
+    return torch.cat([torch.cdist(part, train).min(1).values for part in parts])
+
+
+def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> dict[str, Tensor]:
+    """Accuracy, 0 to 1, on the test half as it is and under five corruptions of its pictures.
+
+    Args:
+        model: a classifier (one number each) or an ensemble ((K,) numbers each).
+        test: pictures (N, C, H, W) that the model has not seen.
+        generator: noise, angles and places are drawn from it.
+    """
+    refuse_leaks(model.seen, test, "the model")
+    x, size = test.values, min(test.shape[-2:])
+    quarter = max(1, size // 4)
+    corrupted = {
+        "as it is": x,
+        "noise": Noise(0.3)(x, generator),
+        "rotation": Affine(rotation=30, shift=0, scale=0)(x, generator),
+        "shift": Affine(rotation=0, shift=size / 6, scale=0)(x, generator),
+        "occlusion": _occluded(x, quarter, generator),
+        "low contrast": 0.5 + 0.3 * (x - 0.5),
+    }
+    return {
+        name: (model.predict(pictures) == test.y).float().mean(-1)
+        for name, pictures in corrupted.items()
+    }
+
+
+def _occluded(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
+    """One black square of the given side at a random place in each picture."""
+    height, width = x.shape[-2:]
+    top = uniform((len(x), 1, 1, 1), generator, 0, height - side + 1).floor()
+    left = uniform((len(x), 1, 1, 1), generator, 0, width - side + 1).floor()
+    rows = torch.arange(height, device=x.device)[:, None]
+    columns = torch.arange(width, device=x.device)
+    hidden = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
+    return x.masked_fill(hidden, 0)

@@ -1,0 +1,201 @@
+"""The paired study: several arms, many draws, one question: did the augmentation help?
+
+Every draw picks its labelled rows; every arm trains a classifier on them from the same initial
+weights for the same number of steps. The gain of an arm is the mean over draws of its accuracy
+minus that of the arm "none" in the same draw, with a 95% interval. The classifiers of all draws
+are trained as one stacked model.
+"""
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import torch
+
+from genaug_lessons.augment import Augmented, Transform
+from genaug_lessons.data import Dataset, Split, digits, split
+from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.progress import progress
+from genaug_lessons.random import generator, spawn
+from genaug_lessons.training import training_steps
+
+BASELINE = "none"
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One way to augment.
+
+    Args:
+        name: what tables and figures call it.
+        bank: makes synthetic (or further real) data out of a draw: bank(split, generator).
+        transform: changes pictures of the batch instead.
+        share: part of each batch that is augmented, 0 to 1.
+    """
+
+    name: str
+    bank: Callable[[Split, torch.Generator], Dataset] | None = None
+    transform: Transform | None = None
+    share: float = 0.5
+
+    @classmethod
+    def duplicates(cls, share: float = 0.5) -> "Arm":
+        """The control: the bank holds nothing but the labelled rows again."""
+        return cls("duplicates", bank=lambda split, _: split.labelled, share=share)
+
+    @classmethod
+    def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
+        """What collecting more real labels would buy: the bank is a larger draw of them."""
+        name = f"{labels_per_class} real labels a class"
+        return cls(name, bank=lambda split, _: split.with_labels(labels_per_class), share=share)
+
+
+@dataclass(frozen=True)
+class Study:
+    """The result: accuracies paired over draws. Shows itself as a table and a forest plot.
+
+    Attributes:
+        accuracies: arm -> one accuracy per draw, 0 to 1; "none" is the baseline.
+        seconds: arm -> CPU seconds for making its banks and training its classifiers.
+        classifiers: arm -> the ensemble of its trained classifiers.
+        question: what was asked, in words.
+    """
+
+    accuracies: dict[str, list[float]]
+    seconds: dict[str, float]
+    classifiers: dict[str, Ensemble] = field(repr=False)
+    question: str
+
+    @property
+    def gains(self) -> dict[str, Estimate]:
+        """Arm -> paired gain in accuracy over "none"."""
+        baseline = self.accuracies[BASELINE]
+        return {
+            name: paired_gain(values, baseline)
+            for name, values in self.accuracies.items()
+            if name != BASELINE
+        }
+
+    def verdict(self, arm: str) -> str:
+        """ "helps", "harms" or "no effect found", by which side of 0 the interval lies on."""
+        gain = self.gains[arm]
+        if gain.low > 0:
+            return "helps"
+        return "harms" if gain.high < 0 else "no effect found"
+
+    def __str__(self) -> str:
+        width = max(map(len, self.accuracies))
+        base = estimate(self.accuracies[BASELINE])
+        lines = [
+            self.question,
+            f"{'arm':<{width}}  accuracy %  gain in points [95% interval]  cost",
+            f"{BASELINE:<{width}}  {100 * base.mean:10.1f}  {'':29}  {self.seconds[BASELINE]:.1f} s",
+        ]
+        for name, gain in self.gains.items():
+            accuracy = 100 * estimate(self.accuracies[name]).mean
+            low, high = 100 * gain.low, 100 * gain.high
+            interval = f"{100 * gain.mean:+5.1f} [{low:+5.1f}, {high:+5.1f}]"
+            lines.append(
+                f"{name:<{width}}  {accuracy:10.1f}  {interval:<29}  {self.seconds[name]:.1f} s  "
+                f"{self.verdict(name)}"
+            )
+        return "\n".join(lines)
+
+    def _ipython_display_(self) -> None:
+        from genaug_lessons import plots  # matplotlib is slow to import
+
+        print(self)
+        points = {
+            name: tuple(100 * value for value in gain[:3]) for name, gain in self.gains.items()
+        }
+        print(plots.forest(points, xlabel="gain in accuracy over none (percentage points)"))
+
+
+def study(
+    arms: Sequence[Arm],
+    *,
+    data: tuple[Dataset, Dataset] | Dataset | None = None,
+    draws: int = 12,
+    labels_per_class: int = 5,
+    steps: int = 1200,
+    first_draw: int = 0,
+    development: bool = False,
+    make_classifier: Callable[..., Classifier] = Classifier,
+    show_progress: bool = True,
+    **settings,
+) -> Study:
+    """Train every arm, and the baseline "none", on the same draws, and pair the results.
+
+    Args:
+        arms: what to compare; names must differ.
+        data: a data set, or (train, test); the embedded digits by default.
+        draws: repetitions, at least 2. 12 give intervals of about +-0.5 to 0.9 points on digits.
+        labels_per_class: labelled rows of each class in every draw.
+        steps: updates of every classifier. Below about 1200, strong augmentation is judged
+            before it has had time to work.
+        first_draw: number of the first draw; other numbers repeat the study on other rows.
+        development: score on training rows, to choose settings without touching the test half.
+        make_classifier: called with (shape, classes=..., generator=...).
+        show_progress: a bar over arms and draws.
+        **settings: of the classifier's training, such as lr or batch_size.
+
+    Raises:
+        ValueError: fewer than two draws, arms without or with equal names, or what `split` says.
+        Leak: a bank has seen rows of the test half.
+    """
+    _check_arms(arms, draws)
+    parts = data if isinstance(data, tuple) else (digits() if data is None else data,)
+    splits = [
+        split(*parts, labels_per_class=labels_per_class, draw=draw, development=development)
+        for draw in range(first_draw, first_draw + draws)
+    ]
+    arms = [Arm(BASELINE), *arms]
+    accuracies, seconds, classifiers = {}, {}, {}
+    jobs = _run_arms(arms, splits, steps, make_classifier, settings)
+    total = len(arms) * (draws + 1)
+    for done in progress(jobs, total, "study") if show_progress else jobs:
+        if done is not None:
+            name, ensemble, cpu = done
+            accuracies[name] = ensemble.accuracies(splits[0].test).tolist()
+            seconds[name], classifiers[name] = cpu, ensemble
+    where = "development rows" if development else "test rows"
+    question = (
+        f"{labels_per_class} labels a class, {draws} draws, {steps} steps, "
+        f"scored on {len(splits[0].test)} {where}"
+    )
+    return Study(accuracies, seconds, classifiers, question)
+
+
+def _run_arms(arms, splits, steps, make_classifier, settings):
+    """Yield None after each bank, and (name, ensemble, CPU seconds) after each trained arm."""
+    labelled = StackedData([each.labelled for each in splits])
+    for arm in arms:
+        start = time.process_time()
+        source = labelled
+        if arm.bank is not None:
+            banks = []
+            for each in splits:
+                banks.append(arm.bank(each, generator(each.draw)))
+                yield None
+            source = Augmented(labelled, bank=StackedData(banks), share=arm.share)
+        elif arm.transform is not None:
+            source = Augmented(labelled, transform=arm.transform, share=arm.share)
+        rng = generator(splits[0].draw)  # the same for every arm: paired weights and batches
+        members = [
+            make_classifier(labelled.shape, classes=labelled.classes, generator=each)
+            for each in spawn(rng, len(splits))
+        ]
+        ensemble = Ensemble(members)
+        for _ in training_steps(ensemble, source, steps=steps, generator=rng, **settings):
+            pass
+        yield arm.name, ensemble, time.process_time() - start
+
+
+def _check_arms(arms: Sequence[Arm], draws: int) -> None:
+    if draws < 2:
+        raise ValueError(f"draws must be at least 2 for an interval, got {draws}")
+    names = [arm.name for arm in arms]
+    if not arms or len({*names, BASELINE}) <= len(names):
+        raise ValueError(f'arms must have different names, none of them "none", got {names}')

@@ -1,0 +1,92 @@
+"""How an exercise is checked: cases with known answers, and hints for the usual mistakes."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call with its known answer.
+
+    Args:
+        arguments: what the reader's function is called with.
+        answer: the right result: a number, a tensor or a tuple of them.
+        words: the call in words, for the message.
+    """
+
+    arguments: tuple
+    answer: Any
+    words: str
+
+
+@dataclass(frozen=True)
+class Exercise:
+    """What the reader's function must do.
+
+    Calling the exercise with the function prints one line and returns whether it is right.
+
+    Args:
+        name: of the function.
+        cases: calls with known answers.
+        mistakes: hint -> what a function with that mistake would answer, per case.
+        tolerance: largest absolute error that counts as right.
+    """
+
+    name: str
+    cases: Sequence[Case]
+    mistakes: dict[str, Callable[..., Any]] = field(default_factory=dict)
+    tolerance: float = 1e-4
+
+    def __call__(self, function: Callable[..., Any]) -> bool:
+        for case in self.cases:
+            try:
+                found = function(*case.arguments)
+            except Exception as error:  # whatever the reader wrote: a hint, never a traceback
+                return self._say(f"{case.words} raises {type(error).__name__}: {error}")
+            if found is None or found is ...:
+                return self._say("not written yet", prefix="")
+            if not self._same(found, case.answer):
+                return self._say(self._hint(case, found))
+        print(f"{self.name}: right.")
+        return True
+
+    def _hint(self, case: Case, found: Any) -> str:
+        for hint, wrong in self.mistakes.items():
+            if self._same(found, wrong(*case.arguments)):
+                return hint
+        return f"{case.words} should be {_written(case.answer)}, got {_written(found)}"
+
+    def _say(self, message: str, prefix: str = "not yet: ") -> bool:
+        print(f"{self.name}: {prefix}{message}.")
+        return False
+
+    def _same(self, found: Any, answer: Any) -> bool:
+        if isinstance(answer, tuple):
+            return (
+                isinstance(found, (tuple, list))
+                and len(found) == len(answer)
+                and all(map(self._same, found, answer))
+            )
+        try:
+            found = torch.as_tensor(found, dtype=torch.float64)
+        except (TypeError, ValueError, RuntimeError):
+            return False
+        answer = torch.as_tensor(answer, dtype=torch.float64)
+        if found.shape != answer.shape:
+            return False
+        return bool((found - answer).abs().max() <= self.tolerance)
+
+
+def _written(value: Any) -> str:
+    if isinstance(value, (tuple, list)):
+        return f"({', '.join(map(_written, value))})"
+    try:
+        tensor = torch.as_tensor(value, dtype=torch.float64)
+    except (TypeError, ValueError, RuntimeError):
+        return repr(value)
+    if tensor.ndim == 0:
+        return f"{tensor.item():.4g}"
+    return f"a tensor of shape {tuple(tensor.shape)}" if tensor.numel() > 6 else str(tensor.tolist())

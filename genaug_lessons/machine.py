@@ -1,0 +1,116 @@
+"""What this machine offers: the device, the threads, and a check that a learner can read.
+
+The device is chosen once (`cuda`, then `mps`, then `cpu`) and can be overridden by
+`use_device` or by the environment variable `GENAUG_DEVICE`.
+"""
+
+import os
+import platform
+import time
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+
+_chosen: list[torch.device] = []  # at most one: the device that every call agrees on
+
+
+def device() -> torch.device:
+    """The device that data, models and generators live on unless you say otherwise."""
+    if not _chosen:
+        use_device(os.environ.get("GENAUG_DEVICE") or _best_device())
+    return _chosen[0]
+
+
+def use_device(name: str | torch.device) -> torch.device:
+    """Choose the device for everything made from now on.
+
+    Raises:
+        ValueError: the name is unknown to torch, or the device is not available here.
+    """
+    try:
+        chosen = torch.device(name)
+        torch.empty(1, device=chosen)
+    except (RuntimeError, AssertionError) as error:
+        raise ValueError(f"device {str(name)!r} cannot be used on this machine: {error}") from error
+    _chosen[:] = [chosen]
+    return chosen
+
+
+def _best_device() -> str:
+    if torch.cuda.is_available():
+        return "cuda"
+    return "mps" if torch.backends.mps.is_available() else "cpu"
+
+
+def matmul_probe(size: int = 512, repeats: int = 5) -> dict[str, tuple[float, float]]:
+    """Speed and error of a matrix product at each float32 precision setting of torch.
+
+    Returns:
+        For "highest" and "medium": (milliseconds per product, largest error relative to
+        the largest entry of the float64 product). The setting found is left as it was.
+    """
+    rng = torch.Generator().manual_seed(0)
+    a, b = (torch.randn(size, size, generator=rng) for _ in range(2))
+    exact = a.double() @ b.double()
+    before, found = torch.get_float32_matmul_precision(), {}
+    try:
+        for precision in ("highest", "medium"):
+            torch.set_float32_matmul_precision(precision)
+            error = ((a @ b - exact).abs().max() / exact.abs().max()).item()
+            found[precision] = (_fastest_ms(lambda: a @ b, repeats), error)
+    finally:
+        torch.set_float32_matmul_precision(before)
+    return found
+
+
+def thread_probe(repeats: int = 5) -> dict[int, float]:
+    """Milliseconds of a lesson-sized matrix product at one thread and at all of them.
+
+    More threads are slower on a machine that is shared with other busy processes.
+    """
+    rng = torch.Generator().manual_seed(0)
+    a, b = torch.randn(128, 784, generator=rng), torch.randn(784, 400, generator=rng)
+    before, found = torch.get_num_threads(), {}
+    try:
+        for threads in sorted({1, os.cpu_count() or 1}):
+            torch.set_num_threads(threads)
+            found[threads] = _fastest_ms(lambda: a @ b, repeats)
+    finally:
+        torch.set_num_threads(before)
+    return found
+
+
+def _fastest_ms(work, repeats: int) -> float:
+    work()
+    times = []
+    for _ in range(repeats):
+        start = time.perf_counter()
+        work()
+        times.append((time.perf_counter() - start) * 1e3)
+    return min(times)
+
+
+def report() -> list[tuple[str, str]]:
+    """What a learner (or whoever helps one) wants to know about this machine, line by line."""
+    chosen = device()
+    name = torch.cuda.get_device_name(chosen) if chosen.type == "cuda" else platform.machine()
+    threads = ", ".join(f"{n}: {ms:.2f} ms" for n, ms in thread_probe().items())
+    precision = ", ".join(
+        f"{setting} {ms:.1f} ms (error {error:.0e})"
+        for setting, (ms, error) in matmul_probe().items()
+    )
+    return [
+        ("Python", platform.python_version()),
+        *((package, _version(package)) for package in ("torch", "torchvision", "ipywidgets")),
+        ("device", f"{chosen.type} ({name})"),
+        ("threads in use", f"{torch.get_num_threads()} of {os.cpu_count()}"),
+        ("matrix product by threads", threads),
+        ("matrix product by precision", precision),
+    ]
+
+
+def _version(package: str) -> str:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return "not installed"

@@ -1,0 +1,191 @@
+"""Variational autoencoders: Bernoulli or Gaussian likelihood, conditional, semi-supervised.
+
+A decoder p(x|z, y) turns latent noise z ~ N(0, I) into data; an encoder q(z|x, y) makes learning
+it tractable through the evidence lower bound (ELBO) on log p(x|y):
+
+    log p(x|y) >= E_q[log p(x|z, y)] - KL(q(z|x, y) || N(0, I))
+
+Source: Kingma & Welling 2014, arXiv:1312.6114. beta: Higgins et al. 2017 (ICLR). Labels and
+unlabelled rows: Kingma et al. 2014, arXiv:1406.5298; here the posterior over the label is exact
+given the bounds of all classes, so that no extra network guesses it.
+
+Letters: x (B, *shape) data, z (B, Z) latent, y (B,) label, C classes; likelihoods in nats.
+"""
+
+import math
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genaug_lessons.data import Batch
+from genaug_lessons.nn import mlp
+from genaug_lessons.random import check_device, normal
+from genaug_lessons.training import Model, Objective
+
+
+def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
+    """KL divergence from N(mean, exp(log_var)) to the standard normal, per example.
+
+    Args:
+        mean: (B, Z) posterior means.
+        log_var: (B, Z) log variances, natural log.
+
+    Returns:
+        (B,) divergence in nats, never negative.
+
+    Source: Kingma & Welling 2014, arXiv:1312.6114, appendix B.
+    """
+    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).sum(-1)
+
+
+def reparameterise(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
+    """A draw from N(mean, exp(log_var)) as a differentiable function of standard normal noise.
+
+    Source: Kingma & Welling 2014, section 2.4.
+    """
+    return mean + (0.5 * log_var).exp() * noise
+
+
+def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
+    """log p(x) in nats, (...,), for x in [0, 1] and independent pixels; sums the last axis.
+
+    For grey pixels it is the negative cross-entropy, not the logarithm of a density.
+    """
+    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
+
+
+def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
+    """log N(x; mean, exp(log_var)) in nats, (...,), with independent values; sums the last axis."""
+    squares = (x - mean).square() / log_var.exp()
+    return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
+
+
+class Elbo(NamedTuple):
+    """The two terms of the bound, each (B,) in nats; the bound is their difference."""
+
+    log_likelihood: Tensor
+    kl: Tensor
+
+    @property
+    def bound(self) -> Tensor:
+        """The ELBO (B,), a lower bound on log p(x|y) in nats."""
+        return self.log_likelihood - self.kl
+
+
+class VAE(Model):
+    """A variational autoencoder with dense networks.
+
+    Args:
+        shape: shape of one example.
+        hidden: widths of the encoder, mirrored in the decoder; () makes both linear.
+        latent: number of latent dimensions Z.
+        classes: number of labels for a conditional VAE; None for an unconditional one.
+        likelihood: "bernoulli" for data in [0, 1], "gaussian" (one learnt variance) for real data.
+        beta: weight of the KL term while training; 1 makes the loss the negative ELBO.
+        generator: initial weights are drawn from it; the model lives on its device.
+    """
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        hidden: tuple[int, ...] = (256,),
+        latent: int = 8,
+        classes: int | None = None,
+        likelihood: str = "bernoulli",
+        beta: float = 1.0,
+        generator: torch.Generator,
+    ):
+        super().__init__(shape)
+        if likelihood not in ("bernoulli", "gaussian"):
+            raise ValueError(f'likelihood must be "bernoulli" or "gaussian", got {likelihood!r}')
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, got {latent}")
+        if beta < 0:
+            raise ValueError(f"beta must be at least 0, got {beta}")
+        self.latent, self.classes, self.beta, self.likelihood = latent, classes, beta, likelihood
+        self.needs_labels = classes is not None
+        self.support = "unit" if likelihood == "bernoulli" else "real"
+        size, labels = math.prod(self.shape), classes or 0
+        self.encoder = mlp((size + labels, *hidden, 2 * latent), generator=generator)
+        self.decoder = mlp((latent + labels, *reversed(hidden), size), generator=generator)
+        if likelihood == "gaussian":
+            self.x_log_var = nn.Parameter(torch.zeros((), device=generator.device))
+
+    def encode(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
+        """Mean and log variance, each (B, Z), of q(z|x, label)."""
+        inputs = self._with_label(x.flatten(1), label)
+        mean, log_var = self.encoder(inputs).chunk(2, dim=-1)
+        return mean, log_var
+
+    def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """The mean of p(x|z, label), (B, *shape)."""
+        output = self.decoder(self._with_label(z, label))
+        mean = output.sigmoid() if self.likelihood == "bernoulli" else output
+        return mean.unflatten(-1, self.shape)
+
+    def elbo(self, x: Tensor, label: Tensor | None, noise: Tensor) -> Elbo:
+        """The bound's two terms for data x (B, *shape), label (B,) and noise (B, Z)."""
+        mean, log_var = self.encode(x, label)
+        z = reparameterise(mean, log_var, noise)
+        return Elbo(self.log_likelihood(x, z, label), gaussian_kl(mean, log_var))
+
+    def log_likelihood(self, x: Tensor, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """log p(x|z, label) in nats, (B,)."""
+        output = self.decoder(self._with_label(z, label))
+        if self.likelihood == "bernoulli":
+            return bernoulli_log_likelihood(x.flatten(1), output)
+        return gaussian_log_likelihood(x.flatten(1), output, self.x_log_var)
+
+    def objective_bound(self, x: Tensor, label: Tensor | None, noise: Tensor) -> Tensor:
+        """What training raises, (B,) in nats: log likelihood - beta KL, the ELBO at beta 1."""
+        terms = self.elbo(x, label, noise)
+        return terms.log_likelihood - self.beta * terms.kl
+
+    def class_bounds(self, x: Tensor, noise: Tensor) -> Tensor:
+        """`objective_bound` of each row under every label, (B, C), for noise (B * C, Z)."""
+        label = torch.arange(self.classes, device=x.device).repeat(len(x))
+        repeated = x.repeat_interleave(self.classes, dim=0)
+        return self.objective_bound(repeated, label, noise).view(len(x), self.classes)
+
+    def objectives(self) -> list[Objective]:
+        """The negative ELBO in nats per example.
+
+        A row without a label contributes -log mean_y exp(ELBO(x, y)): the label is summed out
+        under equal class probabilities.
+        """
+
+        def negative_elbo(batch: Batch, generator: torch.Generator) -> Tensor:
+            if self.classes is None or batch.labelled:
+                noise = normal((len(batch.x), self.latent), generator)
+                label = None if self.classes is None else batch.y
+                return -self.objective_bound(batch.x, label, noise).mean()
+            noise = normal((len(batch.x) * self.classes, self.latent), generator)
+            bounds = self.class_bounds(batch.x, noise)
+            given = bounds.gather(1, batch.y.clamp_min(0)[:, None]).squeeze(1)
+            summed_out = bounds.logsumexp(-1) - math.log(self.classes)
+            return -torch.where(batch.y >= 0, given, summed_out).mean()
+
+        return [Objective("negative ELBO", list(self.parameters()), negative_elbo)]
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
+    ) -> Tensor:
+        """n new examples (n, *shape): the decoder's mean at z ~ N(0, I).
+
+        Args:
+            n: how many, at least 1.
+            label: one label or (n,) labels for a conditional model; refused by the others.
+            generator: on the model's device.
+        """
+        check_device(generator, self.device, "model")
+        labels = self.labels_for(n, label)
+        return self.decode(normal((n, self.latent), generator), labels)
+
+    def _with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
+        if self.classes is None:
+            return values
+        return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)

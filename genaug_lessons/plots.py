@@ -1,0 +1,175 @@
+"""Arrays in, figures out: image grids, histories, densities, samples, forest plots.
+
+Every function draws a figure with alt text and returns one line of numbers that says what it
+shows. Print that line under the figure: screen readers and tests read it.
+
+    print(plots.image_grid(images))
+
+Nothing is told by colour alone: markers and line styles differ too, and the colours are
+Okabe and Ito's, which colour-blind readers can tell apart.
+"""
+
+import io
+from collections.abc import Mapping, Sequence
+from itertools import cycle
+
+import matplotlib.pyplot as plt
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
+LINES = ("-", "--", "-.", ":")
+DPI = 110
+
+
+def image_grid(
+    images: Tensor, *, columns: int | None = None, rows: Sequence[str] = (), about: str = "pictures"
+) -> str:
+    """Pictures in a grid, grey (C = 1) or colour (C = 3), black 0 to white 1.
+
+    Args:
+        images: (N, C, H, W) in [0, 1]; values outside are clipped.
+        columns: pictures per row; all in one row by default.
+        rows: a label for each row.
+        about: what the pictures are, for the alt text.
+    """
+    if images.ndim != 4 or images.shape[1] not in (1, 3):
+        raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
+    x = images.detach().float().clamp(0, 1).cpu()
+    columns = columns or len(x)
+    lines = -(-len(x) // columns)
+    side = min(0.8, 9 / columns)
+    label_width = 0.085 * max(map(len, rows), default=0)
+    size = (columns * side + label_width, lines * side * x.shape[2] / x.shape[3])
+    figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
+    for place, axis in enumerate(axes.flat):
+        axis.set(xticks=[], yticks=[])
+        axis.spines[:].set_visible(False)
+        if place < len(x):
+            axis.imshow(x[place].permute(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+    for label, axis in zip(rows, axes[:, 0], strict=False):
+        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+    figure.subplots_adjust(0.01 + label_width / size[0], 0.01, 0.99, 0.99, 0.06, 0.06)
+    named = f" ({'; '.join(rows)})" if rows else ""
+    line = (
+        f"{lines} x {columns} {about}{named}, {x.shape[2]} x {x.shape[3]} pixels, "
+        f"mean brightness {x.mean():.2f}"
+    )
+    return show(figure, line)
+
+
+def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str = "step") -> str:
+    """One line per name over the steps 1, 2, ...; long ones are drawn as means over short spans.
+
+    Args:
+        curves: name -> values; `Training.losses()` gives them.
+        ylabel: the quantity with its unit.
+        xlabel: what is counted along the horizontal axis.
+    """
+    figure, axis = plt.subplots(figsize=(6, 3))
+    said = []
+    for (name, values), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(LINES)):
+        span = max(1, len(values) // 100)
+        kept = np.asarray(values[: len(values) // span * span]).reshape(-1, span)
+        steps = span * (np.arange(len(kept)) + 1)
+        axis.plot(steps, kept.mean(1), dash, color=colour, label=name)
+        said.append(f"{name} from {values[0]:.3g} to {kept[-1].mean():.3g}")
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend()
+    return show(figure, f"{ylabel} over {len(values)} {xlabel}s: {', '.join(said)}")
+
+
+def plane(extent: float, points: int = 120) -> Tensor:
+    """Points of a square lattice over [-extent, extent]^2, (points^2, 2), for `density`."""
+    ticks = torch.linspace(-extent, extent, points)
+    return torch.cartesian_prod(ticks, ticks)
+
+
+def density(
+    where: Tensor, values: Tensor, *, samples: Tensor | None = None, about: str = "density"
+) -> str:
+    """A function over the plane as shades of grey with contour lines, samples as crosses on top.
+
+    Args:
+        where: (P * P, 2) the lattice from `plane`.
+        values: (P * P,) the density there, per unit area.
+        samples: (N, 2) points.
+        about: what the function is, for the label and the alt text.
+    """
+    side = round(len(where) ** 0.5)
+    x, y, z = (part.reshape(side, side).cpu().numpy() for part in (*where.T, values))
+    figure, axis = plt.subplots(figsize=(4.6, 3.8))
+    shades = axis.contourf(x, y, z, levels=12, cmap="Greys")
+    axis.contour(x, y, z, levels=6, colors="0.4", linewidths=0.5)
+    if samples is not None:
+        points = samples.detach().cpu().numpy()
+        axis.plot(*points.T, "x", color=COLOURS[1], markersize=4, label="samples")
+        axis.legend(loc="upper right")
+    figure.colorbar(shades, label=f"{about} (per unit area)")
+    axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    count = "" if samples is None else f", {len(samples)} samples"
+    peak = z.argmax()
+    place = f"({x.flat[peak]:.1f}, {y.flat[peak]:.1f})"
+    return show(figure, f"{about} over the plane, highest {z.max():.3g} at {place}{count}")
+
+
+def samples(points: Mapping[str, Tensor]) -> str:
+    """Sets of points in the plane, each with its own marker and colour.
+
+    Args:
+        points: name -> (N, 2).
+    """
+    figure, axis = plt.subplots(figsize=(4.2, 3.8))
+    said = []
+    for (name, x), colour, marker in zip(points.items(), cycle(COLOURS), cycle(MARKERS)):
+        x = x.detach().cpu()
+        axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7, label=name)
+        said.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")
+    axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    return show(figure, f"points in the plane, {'; '.join(said)}")
+
+
+def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) -> str:
+    """Effects with their intervals, one row each, beside the line of no effect.
+
+    Args:
+        effects: name -> (mean, low, high).
+        xlabel: the quantity with its unit.
+    """
+    figure, axis = plt.subplots(figsize=(6.5, 0.9 + 0.42 * len(effects)))
+    for row, (mean, low, high) in enumerate(effects.values()):
+        axis.plot([low, high], [row, row], "-", color=COLOURS[0], linewidth=2)
+        axis.plot(mean, row, "o", color=COLOURS[0])
+        axis.annotate(f"{mean:+.1f}", (mean, row), (0, 6), textcoords="offset points", ha="center")
+    axis.axvline(0, color="0.4", linestyle="--", linewidth=1)
+    axis.set(yticks=range(len(effects)), yticklabels=list(effects), xlabel=xlabel)
+    axis.set_ylim(len(effects) - 0.5, -0.7)
+    axis.spines[["top", "right"]].set_visible(False)
+    said = [
+        f"{name} {mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        for name, (mean, low, high) in effects.items()
+    ]
+    return show(figure, f"{xlabel}: {'; '.join(said)}")
+
+
+def show(figure: Figure, line: str) -> str:
+    """Display a figure with `line` as its alt text, close it, and return the line.
+
+    Outside a notebook the figure stays open, for the caller to save.
+    """
+    try:
+        from IPython import get_ipython
+        from IPython.display import display
+    except ImportError:
+        return line
+    if hasattr(get_ipython(), "kernel"):
+        picture = io.BytesIO()
+        figure.savefig(picture, format="png", dpi=DPI, bbox_inches="tight")
+        content = {"image/png": picture.getvalue(), "text/plain": "figure; in words and numbers:"}
+        display(content, raw=True, metadata={"image/png": {"alt": line}})
+        plt.close(figure)
+    return line

@@ -1,0 +1,47 @@
+"""Randomness is an argument: every draw comes from a `torch.Generator` that the caller hands in.
+
+The global random state is never read and never written, so two runs with the same generator
+agree whatever else the notebook has done.
+"""
+
+import torch
+from torch import Tensor
+
+from genaug_lessons import machine
+
+
+def generator(seed: int, device: str | torch.device | None = None) -> torch.Generator:
+    """A seeded generator on the chosen device; what is made with it lives there too.
+
+    Args:
+        seed: any integer from 0 to 2**63 - 1.
+        device: where draws are made; `machine.device()` unless given.
+    """
+    return torch.Generator(device or machine.device()).manual_seed(seed)
+
+
+def spawn(generator: torch.Generator, count: int) -> list[torch.Generator]:
+    """`count` independent generators, drawn from the given one and on its device."""
+    seeds = torch.randint(2**62, (count,), generator=generator, device=generator.device)
+    return [torch.Generator(generator.device).manual_seed(seed) for seed in seeds.tolist()]
+
+
+def normal(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    """Standard normal noise of the given shape, float32, on the generator's device."""
+    return torch.randn(shape, generator=generator, device=generator.device)
+
+
+def uniform(
+    shape: tuple[int, ...], generator: torch.Generator, low: float = 0.0, high: float = 1.0
+) -> Tensor:
+    """Uniform noise in [low, high) of the given shape, float32, on the generator's device."""
+    return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
+
+
+def check_device(generator: torch.Generator, device: torch.device, what: str) -> None:
+    """Raise a ValueError unless the generator lives where `what` lives."""
+    if torch.device(generator.device).type != torch.device(device).type:
+        raise ValueError(
+            f"generator must be on the device of the {what} ({device}), got one on "
+            f"{generator.device}; make it with generator(seed, device={str(device)!r})"
+        )

@@ -1,0 +1,310 @@
+"""One training loop for every model: the model says how one update is made, the loop iterates.
+
+    for step in training_steps(model, dataset, steps=500, generator=rng):
+        print(step.index, step.losses)
+
+Pausing is not calling next; an interrupt between steps leaves a usable model. `fit` is the same
+loop without looking.
+"""
+
+import math
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genaug_lessons.data import Batch, Dataset, Leak
+from genaug_lessons.progress import deferred_interrupt, progress
+from genaug_lessons.random import check_device
+
+Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
+
+
+class Objective(NamedTuple):
+    """A scalar loss and the only parameters it may move.
+
+    `loss(batch, generator)` draws its noise from the generator and returns a scalar tensor.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Callable[[Batch, torch.Generator], Tensor]
+
+
+class Step(NamedTuple):
+    """One finished update: its number from 1, its losses, and the monitors due at this step."""
+
+    index: int
+    losses: dict[str, Tensor]
+    monitors: dict[str, float]
+
+
+class Model(nn.Module):
+    """What every trainable family shares.
+
+    Attributes:
+        shape: the shape of one example.
+        classes: number of labels it knows; None for a model without labels.
+        support: the values it works on, as in `data.Dataset`.
+        seen: ids of the rows it was trained on; None before.
+        steps_done: updates made so far.
+        defaults: training settings of the family; it rejects others.
+    """
+
+    support = "real"
+    classes: int | None = None
+    needs_labels = False
+    defaults: Mapping[str, object] = {
+        "batch_size": 64,
+        "lr": 1e-3,
+        "betas": (0.9, 0.999),
+        "weight_decay": 0.0,
+        "schedule": "constant",
+    }
+
+    def __init__(self, shape: int | tuple[int, ...]):
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not self.shape or any(size < 1 for size in self.shape):
+            raise ValueError(f"shape must hold sizes of at least 1, got {shape}")
+        self.seen: Tensor | None = None
+        self.steps_done = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.parameters()).device
+
+    def objectives(self) -> list[Objective]:
+        """The losses, in the order in which they take their turns within one update."""
+        raise TypeError(f"{type(self).__name__} describes no objectives")
+
+    def updater(self, **settings) -> "GradientUpdate":
+        """What makes one update; families with their own way return their own."""
+        return GradientUpdate(self.objectives(), **settings)
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data fit the model."""
+        if tuple(data.shape) != self.shape:
+            raise ValueError(f"data must have examples of shape {self.shape}, got {data.shape}")
+        if self.support != "real" and data.support == "real":
+            raise ValueError(
+                f'data must have support "{self.support}" for this model, got "{data.support}"'
+            )
+        if self.needs_labels and data.classes is None:
+            raise ValueError("data must have labels for this model, got y=None")
+        if self.classes is not None and data.classes not in (None, self.classes):
+            raise ValueError(f"data must have {self.classes} classes, got {data.classes}")
+        if data.device.type != self.device.type:
+            raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
+
+    def labels_for(self, n: int, label: int | Tensor | None) -> Tensor | None:
+        """The n labels to sample, (n,) int64, or None for a model without labels.
+
+        Raises:
+            ValueError: n below 1; a label missing, unwanted or unknown.
+        """
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"n must be an integer of at least 1, got {n!r}")
+        if self.classes is None:
+            if label is not None:
+                raise ValueError("label must not be given: this model knows no labels")
+            return None
+        if label is None:
+            raise ValueError(
+                f"label must be given, 0 to {self.classes - 1}: this model is conditional"
+            )
+        labels = torch.as_tensor(label, device=self.device)
+        if labels.dtype.is_floating_point or labels.ndim > 1 or labels.numel() not in (1, n):
+            raise ValueError(f"label must be an int or ({n},) int64 labels, got {label!r}")
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"label must lie in 0 to {self.classes - 1}, got {label!r}")
+        return labels.long().expand(n)
+
+
+class GradientUpdate:
+    """One update of gradient families: each objective takes a step of Adam on its parameters.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
+    """
+
+    def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
+        self.objectives = objectives
+        self.optimizers = [
+            torch.optim.AdamW(
+                objective.parameters,
+                lr=lr,
+                betas=betas,
+                weight_decay=weight_decay,
+                fused=objective.parameters[0].device.type in ("cpu", "cuda"),
+            )
+            for objective in objectives
+        ]
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        losses = {}
+        for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
+            loss = objective.loss(batch, generator)
+            gradients = torch.autograd.grad(loss, objective.parameters)
+            for parameter, gradient in zip(objective.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+            losses[objective.name] = loss.detach()
+        return losses
+
+    def set_lr(self, lr: float) -> None:
+        """The learning rate of the next update."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
+
+
+@dataclass
+class Training:
+    """An iterator of updates.
+
+    Attributes:
+        model: the model, usable between any two steps.
+        steps: updates this run makes in all.
+        lr: learning rate, changeable while it runs; the schedule multiplies it.
+        history: loss name -> one scalar tensor per step made (`losses()` turns them to floats).
+        monitored: monitor name -> list of (step, value).
+    """
+
+    model: Model
+    steps: int
+    lr: float
+    schedule: str
+    update: GradientUpdate
+    batches: Iterator[Batch]
+    generator: torch.Generator
+    monitors: Mapping[str, Callable[[Model], float]]
+    monitor_every: int
+    index: int = 0
+    history: dict[str, list[Tensor]] = field(default_factory=dict)
+    monitored: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def __iter__(self) -> "Training":
+        return self
+
+    def __next__(self) -> Step:
+        if self.index >= self.steps:
+            raise StopIteration
+        self.update.set_lr(self.lr * _lr_factor(self.schedule, self.index / self.steps))
+        self.model.train()
+        losses = self.update(next(self.batches), self.generator)
+        self.model.eval()
+        self.index += 1
+        self.model.steps_done += 1
+        for name, loss in losses.items():
+            self.history.setdefault(name, []).append(loss)
+        return Step(self.index, losses, self._look())
+
+    def losses(self) -> dict[str, list[float]]:
+        """The history as numbers; the first moment at which anyone waits for the device."""
+        return {name: torch.stack(values).tolist() for name, values in self.history.items()}
+
+    def _look(self) -> dict[str, float]:
+        if self.index % self.monitor_every and self.index != self.steps:
+            return {}
+        values = {name: monitor(self.model) for name, monitor in self.monitors.items()}
+        for name, value in values.items():
+            self.monitored.setdefault(name, []).append((self.index, value))
+        return values
+
+
+def training_steps(
+    model: Model,
+    data,
+    *,
+    steps: int,
+    generator: torch.Generator,
+    resume: bool = False,
+    monitors: Mapping[str, Callable[[Model], float]] | None = None,
+    monitor_every: int = 100,
+    **settings,
+) -> Training:
+    """Check everything, then return the iterator that trains `model` on `data`.
+
+    Args:
+        model: any model of the package.
+        data: a `Dataset`, an `Augmented` data set, or a bare tensor where no labels are needed.
+        steps: updates to make; at least 1.
+        generator: batches and noise are drawn from it; on the model's device.
+        resume: continue a model that was already trained (with fresh optimiser state).
+        monitors: name -> function of the model; quality, which losses often do not measure.
+        monitor_every: steps between two looks; the last step is always looked at.
+        **settings: batch_size, lr and what else the family's `defaults` list.
+
+    Raises:
+        ValueError: data of the wrong shape, support or device; steps or batch_size below 1; a
+            setting the family does not know; a trained model without `resume`.
+        Leak: the data are a test half.
+    """
+    data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
+    settings = _checked_settings(model, settings)
+    for name, value in (("steps", steps), ("batch_size", settings["batch_size"])):
+        if not isinstance(value, int) or value < 1:
+            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
+    if monitor_every < 1:
+        raise ValueError(f"monitor_every must be at least 1, got {monitor_every}")
+    if data.held_out:
+        raise Leak("data must not be a test half: train on the labelled part or the pool instead")
+    model.check_data(data)
+    check_device(generator, model.device, "model")
+    if model.steps_done and not resume:
+        raise ValueError(
+            f"model was already trained for {model.steps_done} steps: pass resume=True to go on, "
+            "or make a new one to start afresh"
+        )
+    model.seen = _union(model.seen, data.ids)
+    batches = data.batches(settings.pop("batch_size"), generator)
+    schedule, lr = settings.pop("schedule"), settings["lr"]
+    update = model.updater(**settings)
+    monitors = monitors or {}
+    return Training(model, steps, lr, schedule, update, batches, generator, monitors, monitor_every)
+
+
+def fit(model: Model, data, *, steps: int, show_progress: bool = True, **arguments) -> Training:
+    """`training_steps` run to its end, with a progress bar. Returns the finished `Training`.
+
+    Interrupting ends it after the step under way: model and history stay usable, and a further
+    `fit(..., resume=True)` goes on from there.
+    """
+    training = training_steps(model, data, steps=steps, **arguments)
+    with deferred_interrupt() as interrupted:
+        for step in progress(training, steps, type(model).__name__) if show_progress else training:
+            if interrupted.is_set():
+                print(f"interrupted after {step.index} of {steps} steps; the model can be used")
+                break
+    return training
+
+
+def _lr_factor(schedule: str, done: float) -> float:
+    """1 for "constant"; for "cosine" from 1 at the start to 0 at the end (arXiv:1608.03983)."""
+    return 1.0 if schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _checked_settings(model: Model, settings: dict) -> dict:
+    unknown = sorted(set(settings) - set(model.defaults))
+    if unknown:
+        raise ValueError(
+            f"{type(model).__name__} does not know the setting {unknown[0]!r}; "
+            f"it has {sorted(model.defaults)}"
+        )
+    settings = {**model.defaults, **settings}
+    if settings.get("schedule") not in ("constant", "cosine"):
+        raise ValueError(
+            f'schedule must be "constant" or "cosine", got {settings.get("schedule")!r}'
+        )
+    if not settings["lr"] > 0:
+        raise ValueError(f"lr must be above 0, got {settings['lr']}")
+    return settings
+
+
+def _union(seen: Tensor | None, ids: Tensor | None) -> Tensor | None:
+    if seen is None or ids is None:
+        return seen if ids is None else ids.unique()
+    return torch.cat([seen.to(ids), ids]).unique()
