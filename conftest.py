@@ -1,0 +1,95 @@
+"""Settings for every test run: one thread, and how a lesson's saved outputs are compared.
+
+nbval runs each lesson in a fresh kernel and compares what a cell prints and shows with what was
+saved. On top of that, numbers may differ by a small tolerance, pictures are counted, and a cell
+that was saved without being run is refused.
+"""
+
+import math
+import os
+import re
+
+import nbval.plugin
+
+# Before torch is imported, here and in the kernels. The two workers would slow each other down
+# with more, and one thread prints the same numbers on every machine.
+os.environ["OMP_NUM_THREADS"] = "1"
+
+RTOL = 1e-3
+NUMBER = re.compile(
+    r"(?<![\w.])[-+]?(?:(?:\d+\.?\d*|\.\d+)(?:e[-+]?\d+)?|nan|inf)(?!\.?\w)", re.IGNORECASE
+)
+
+
+class Approximate(str):
+    """Text that equals another one when its words are the same and its numbers are close.
+
+    Integers have to be the same; other numbers may differ by `rtol`, relative to the larger.
+    """
+
+    def __new__(cls, text: str, rtol: float):
+        self = super().__new__(cls, text)
+        self.rtol = rtol
+        return self
+
+    def __eq__(self, other):
+        return words(self) == words(other) and all(
+            close(a, b, self.rtol)
+            for a, b in zip(NUMBER.findall(self), NUMBER.findall(other), strict=True)
+        )
+
+    def __ne__(self, other):
+        return not self == other
+
+    __hash__ = str.__hash__
+
+
+def words(text: str) -> str:
+    """The text with `#` for each number and without the spacing, which follows the numbers."""
+    return re.sub(r"\s*#\s*", "#", " ".join(NUMBER.sub("#", text).split()))
+
+
+def close(a: str, b: str, rtol: float) -> bool:
+    """Whether two printed numbers are the same, or close where at least one has a fraction."""
+    if a == b:
+        return True
+    if not re.search(r"[.en]", a + b, re.IGNORECASE):  # neither a fraction nor nan or inf
+        return False
+    return math.isclose(float(a), float(b), rel_tol=rtol, abs_tol=min(1e-6, rtol))
+
+
+class LessonCell(nbval.plugin.IPyNbCell):
+    """A code cell of a lesson, compared by our rules."""
+
+    def runtest(self):
+        """Run the cell and compare; afterwards refuse it if it was saved without being run."""
+        super().runtest()
+        if self.cell.source.strip() and self.cell.execution_count is None:
+            self.raise_cell_error("Saved without being run: run the lesson and save it first")
+
+    def sanitize(self, s):
+        """Let the cell's texts be compared with its tolerance: tag `rtol-1e-2` widens it."""
+        s = super().sanitize(s)
+        tags = self.cell.metadata.get("tags", [])
+        rtol = next((float(tag[5:]) for tag in tags if tag.startswith("rtol-")), RTOL)
+        return Approximate(s, rtol) if isinstance(s, str) else s
+
+    def compare_outputs(self, test, ref, skip_compare=None):
+        """Compare the texts, and that as many pictures were drawn as were saved."""
+        if not super().compare_outputs(test, ref, skip_compare):
+            return False
+        drawn, saved = pictures(test), pictures(ref)
+        if drawn != saved:
+            self.comparison_traceback.append(f"{drawn} pictures drawn, {saved} saved")
+        return drawn == saved
+
+
+def pictures(outputs) -> int:
+    """How many pictures there are among a cell's outputs."""
+    return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def pytest_itemcollected(item):
+    """Have the cells of lessons judged by our rules; nbval offers no setting for their class."""
+    if isinstance(item, nbval.plugin.IPyNbCell):
+        item.__class__ = LessonCell
