@@ -1,0 +1,123 @@
+"""What every lesson must hold to, read from the saved notebook without running it."""
+
+import ast
+import re
+from itertools import groupby
+from pathlib import Path
+
+import nbformat
+import pytest
+from lesson import code_cells, read, stream, tags
+
+LESSONS = sorted((Path(__file__).parent.parent / "notebooks").glob("*.ipynb"))
+EXERCISE = ["exercise", "check", "solution"]  # an exercise's three code cells, in this order
+
+
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
+def path(request):
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def book(path):
+    return read(path)
+
+
+def tagged(book, tag):
+    return [cell for cell in code_cells(book) if tag in tags(cell)]
+
+
+def words(book):
+    prose = " ".join(cell.source for cell in book.cells if cell.cell_type == "markdown")
+    return [word for word in prose.split() if any(map(str.isalnum, word))]
+
+
+def test_notebook_is_valid_and_small(path, book):
+    nbformat.validate(book)
+    assert book.nbformat_minor >= 5  # cells have ids, which keep changes readable
+    assert path.stat().st_size <= 1_000_000
+
+
+def test_nothing_of_the_editing_machine_is_saved(book):
+    assert set(book.metadata) <= {"kernelspec", "language_info"}  # above all no `widgets`
+    assert set(book.metadata.language_info) == {"name"}
+    assert not [cell for cell in book.cells if "execution" in cell.metadata]
+
+
+def test_cells_ran_once_from_top_to_bottom(book):
+    counts = [cell.execution_count for cell in code_cells(book)]
+    assert counts == list(range(1, len(counts) + 1))
+
+
+def test_no_cell_stops_complains_or_is_skipped(book):
+    for cell in code_cells(book):
+        assert not [output for output in cell.outputs if output.output_type == "error"]
+        assert stream(cell, "stderr") == ""
+        assert not {"nbval-skip", "raises-exception"} & set(tags(cell))
+        assert not re.search(r"NBVAL_SKIP|NBVAL_RAISES_EXCEPTION", cell.source)
+
+
+def test_every_figure_has_alt_text_and_a_line_of_numbers(book):
+    for cell in code_cells(book):
+        figures = [o for o in cell.outputs if "image/png" in o.get("data", {})]
+        for figure in figures:
+            assert figure.metadata.get("image/png", {}).get("alt", "").strip(), cell.source
+        if figures:
+            assert re.search(r"\d", stream(cell, "stdout")), cell.source
+
+
+def test_code_cells_are_short(book):
+    for cell in code_cells(book):
+        lines = cell.source.split("\n")
+        assert len(lines) <= 25, lines[0]
+        assert [line for line in lines if len(line) > 79] == []
+
+
+def test_code_and_prose_keep_the_rhythm(book):
+    kinds = [cell.cell_type for cell in book.cells]
+    assert 15 <= kinds.count("code") <= 30
+    assert max(len(list(run)) for kind, run in groupby(kinds) if kind == "code") <= 3
+    assert 1200 <= len(words(book)) <= 2500
+
+
+def test_first_code_cell_installs_on_colab_and_only_there(book):
+    cell = code_cells(book)[0]
+    assert "colab" in tags(cell)
+    assert cell.source == code_cells(read(LESSONS[0]))[0].source
+    assert re.search(r"if .*google\.colab", cell.source)
+    assert "%pip install" in cell.source
+    assert "enable_custom_widget_manager()" in cell.source
+    assert cell.outputs == []
+
+
+def test_one_settings_cell_holds_the_seed(book):
+    [settings] = tagged(book, "settings")
+    assert len(re.findall(r"^SEED = 0\b", settings.source, re.MULTILINE)) == 1
+
+
+def test_exercises_have_a_check_and_a_solution(book):
+    found = [tag for cell in code_cells(book) for tag in EXERCISE if tag in tags(cell)]
+    assert found == EXERCISE * found.count("exercise")
+    assert found
+
+
+def test_checks_carry_points(book):
+    for check in tagged(book, "check"):
+        points = check.metadata.get("points")
+        assert isinstance(points, int) and points >= 1, check.source
+
+
+def defined(cell):
+    """The names a cell defines at its top level."""
+    body = ast.parse(cell.source).body
+    named = [node.name for node in body if isinstance(node, ast.FunctionDef | ast.ClassDef)]
+    values = [target for node in body if isinstance(node, ast.Assign) for target in node.targets]
+    return {*named, *(target.id for target in values if isinstance(target, ast.Name))}
+
+
+def test_solutions_are_folded_and_overwrite_nothing_of_the_reader(book):
+    exercises, solutions = tagged(book, "exercise"), tagged(book, "solution")
+    for exercise, solution in zip(exercises, solutions, strict=True):
+        assert solution.metadata.get("jupyter", {}).get("source_hidden") is True
+        assert any(name.startswith("solution_") for name in defined(solution)), solution.source
+        assert not defined(solution) & defined(exercise)
