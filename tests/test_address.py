@@ -1,0 +1,46 @@
+"""Every copy of the repository's address is the one in pyproject.toml."""
+
+import address
+import pytest
+
+BADGE = "https://mybinder.org/v2/gh/{0}/main?urlpath=lab/tree/notebooks/00_start_here.ipynb"
+COLAB = "https://colab.research.google.com/github/{0}/blob/main/notebooks/00_start_here.ipynb"
+INSTALL = "%pip install -q git+https://github.com/{0}\\n"
+LINK = "See https://github.com/{0}."
+COPIES = [BADGE, COLAB, INSTALL, INSTALL.replace("{0}", "{0}.git"), LINK, f"[x]({BADGE})"]
+
+
+def test_every_copy_is_the_address_in_pyproject():
+    ours = address.slug()
+    assert [(file, copy) for file, copy in address.listing() if copy != ours] == []
+
+
+@pytest.mark.parametrize("text", COPIES)
+@pytest.mark.parametrize("slug", ["a-b/c", "other/genaug.lessons"])
+def test_a_copy_is_found_wherever_it_may_stand(text, slug):
+    name = slug.split("/")[1]
+    assert address.copies(text.format(slug), f"ours/{name}") == [slug]
+
+
+def test_links_to_other_repositories_are_left_alone():
+    assert address.copies("https://github.com/pytorch/examples/tree/main/vae", "a/c") == []
+
+
+def test_one_command_rewrites_every_copy(tmp_path):
+    (tmp_path / "notebooks").mkdir()
+    project = '[project.urls]\nRepository = "https://github.com/a/c"\n'
+    other = "https://github.com/a/cc and https://github.com/pytorch/examples"
+    (tmp_path / "pyproject.toml").write_text(project)
+    (tmp_path / "README.md").write_text("\n".join([*COPIES, other]).replace("{0}", "a/c"))
+    (tmp_path / "notebooks" / "00.ipynb").write_text(INSTALL.format("forgotten/c"))
+
+    address.rewrite("https://github.com/new-owner/new.name", tmp_path)
+    assert address.slug(tmp_path) == "new-owner/new.name"
+    assert {copy for _, copy in address.listing(tmp_path)} == {"new-owner/new.name"}
+    assert len(address.listing(tmp_path)) == len(COPIES) + 1
+    assert other in (tmp_path / "README.md").read_text()
+
+
+def test_an_address_elsewhere_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="OWNER/NAME, got https://example"):
+        address.rewrite("https://example.org/a/c", tmp_path)
