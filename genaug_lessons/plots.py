@@ -49,7 +49,9 @@ def image_grid(
         axis.set(xticks=[], yticks=[])
         axis.spines[:].set_visible(False)
         if place < len(x):
-            axis.imshow(x[place].permute(1, 2, 0), cmap="gray", vmin=0, vmax=1)
+            axis.imshow(
+                x[place].permute(1, 2, 0), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+            )
     for label, axis in zip(rows, axes[:, 0], strict=False):
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
     figure.subplots_adjust(0.01 + label_width / size[0], 0.01, 0.99, 0.99, 0.06, 0.06)

@@ -1,11 +1,12 @@
 """Splits for honest studies: a fixed test half, nested labelled draws, the rest without labels."""
 
+import zlib
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from genaug_lessons.data.dataset import UNLABELLED, Dataset
+from genaug_lessons.data.dataset import UNLABELLED, Dataset, as_float, row_ids
 
 HALVES_SEED = 20260801  # the one stratified cut into pool and test, the same in every study
 
@@ -16,15 +17,21 @@ class Split:
 
     Attributes:
         labelled: `labels_per_class` labelled rows of each class.
-        pool: the remaining training rows, their labels removed (y = -1).
         test: rows to score on; training refuses them.
+        candidates: all training rows with their labels, which the draw was made from.
+        draw: its number.
     """
 
     labelled: Dataset
-    pool: Dataset
     test: Dataset
     candidates: Dataset
     draw: int
+
+    @property
+    def pool(self) -> Dataset:
+        """The remaining training rows, their labels removed (y = -1); copied when asked for."""
+        rest = self.candidates[~torch.isin(self.candidates.ids, self.labelled.ids)]
+        return replace(rest, y=torch.full_like(rest.y, UNLABELLED))
 
     def with_labels(self, labels_per_class: int) -> Dataset:
         """The same draw with more (or fewer) labels: draws are nested, so it contains this one."""
@@ -52,20 +59,18 @@ def split(
     Raises:
         ValueError: fewer rows of a class than labels asked for, or a class without rows.
     """
+    dataset = _with_ids(dataset)
     if test is None:
         dataset, test = halves(dataset)
     if development:
         dataset, test = halves(dataset)
     labelled = _labelled(dataset, labels_per_class, draw)
-    rest = ~torch.isin(dataset.ids, labelled.ids)
-    if not rest.any():
+    if len(labelled) == len(dataset):
         raise ValueError(
             f"labels_per_class must leave rows for the pool, got {labels_per_class} "
             f"of {len(dataset)} rows in {dataset.classes} classes"
         )
-    pool = dataset[rest]
-    pool = replace(pool, y=torch.full_like(pool.y, UNLABELLED))
-    return Split(labelled, pool, replace(test, held_out=True), dataset, draw)
+    return Split(labelled, replace(test, held_out=True), dataset, draw)
 
 
 def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
@@ -81,6 +86,10 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
 
 def join(labelled: Dataset, pool: Dataset) -> Dataset:
     """Labelled and unlabelled rows as one data set, for semi-supervised fits."""
+    if labelled.y is None:
+        raise ValueError("labelled must have labels, got y=None")
+    if pool.y is not None and pool.classes != labelled.classes:
+        raise ValueError(f"pool must have {labelled.classes} classes, got {pool.classes}")
     if labelled.shape != pool.shape or labelled.support != pool.support:
         raise ValueError(
             f"pool must look like labelled: shape {labelled.shape} and support "
@@ -88,25 +97,34 @@ def join(labelled: Dataset, pool: Dataset) -> Dataset:
         )
     if labelled.synthetic != pool.synthetic:
         raise ValueError("pool must be as real as labelled: mix synthetic data at a share instead")
-    y = torch.full_like(labelled.y[:1], UNLABELLED).expand(len(pool)) if pool.y is None else pool.y
+    y = labelled.y.new_full((len(pool),), UNLABELLED) if pool.y is None else pool.y
+    same_type = labelled.x.dtype == pool.x.dtype
+    x = (labelled.x, pool.x) if same_type else (as_float(labelled.x), as_float(pool.x))
     ids = None if labelled.ids is None or pool.ids is None else torch.cat([labelled.ids, pool.ids])
     held_out = labelled.held_out or pool.held_out
     return replace(
         labelled,
-        x=torch.cat([labelled.x, pool.x]),
+        x=torch.cat(x),
         y=torch.cat([labelled.y, y]),
         ids=ids,
         held_out=held_out,
     )
 
 
+def _with_ids(dataset: Dataset) -> Dataset:
+    """Rows of your own data, which bring no ids, get some: leaks are then caught there too."""
+    if dataset.ids is not None:
+        return dataset
+    source = f"rows with checksum {zlib.crc32(dataset.x.cpu().numpy().tobytes())}"
+    return replace(dataset, ids=row_ids(source, len(dataset)).to(dataset.device))
+
+
 def _labelled(dataset: Dataset, labels_per_class: int, draw: int) -> Dataset:
-    if labels_per_class < 1:
-        raise ValueError(f"labels_per_class must be at least 1, got {labels_per_class}")
+    if not isinstance(labels_per_class, int) or labels_per_class < 1:
+        raise ValueError(f"labels_per_class must be an integer above 0, got {labels_per_class!r}")
     rows = _by_class(dataset, torch.Generator().manual_seed(draw))
-    scarce = {label: len(order) for label, order in enumerate(rows) if len(order) < labels_per_class}
-    if scarce:
-        label, count = min(scarce.items(), key=lambda item: item[1])
+    count, label = min((len(order), label) for label, order in enumerate(rows))
+    if count < labels_per_class:
         raise ValueError(
             f"labels_per_class must not exceed the rows of any class: asked for "
             f"{labels_per_class}, class {label} has {count}"

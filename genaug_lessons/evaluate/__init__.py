@@ -1,10 +1,11 @@
-"""Did it help, by how much, and when does it harm? Paired studies, intervals, quality of samples."""
+"""Did it help, by how much, and when does it harm? Studies, intervals, quality of samples."""
 
 from genaug_lessons.evaluate.estimate import Estimate, claim, estimate, paired_gain
 from genaug_lessons.evaluate.quality import (
     classification_accuracy_score,
     copy_rate,
     frechet_distance,
+    nearest_distance,
     under_corruptions,
 )
 from genaug_lessons.evaluate.study import Arm, Study, study
@@ -18,6 +19,7 @@ __all__ = [
     "copy_rate",
     "estimate",
     "frechet_distance",
+    "nearest_distance",
     "paired_gain",
     "study",
     "under_corruptions",

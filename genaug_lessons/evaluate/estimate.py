@@ -59,7 +59,6 @@ def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | T
     return estimate(treated - baseline)
 
 
-def claim(sentence: str, holds: bool) -> bool:
-    """Print whether a sentence of a lesson is true of the numbers just computed; return it."""
+def claim(sentence: str, holds: bool) -> None:
+    """Print whether a sentence of a lesson is true of the numbers just computed."""
     print(f"{'holds' if holds else 'differs here'}: {sentence}")
-    return bool(holds)

@@ -51,7 +51,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
             "x and y must be (N, D) and (M, D) with N and M above 1, "
             f"got {tuple(x.shape)} and {tuple(y.shape)}"
         )
-    first, second = x.T.cov(), y.T.cov()
+    first, second = (torch.atleast_2d(values.T.cov()) for values in (x, y))  # each (D, D)
     values, vectors = torch.linalg.eigh(first)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
     cross = torch.linalg.eigvalsh(root @ second @ root).clamp_min(0).sqrt().sum()
@@ -62,7 +62,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 def copy_rate(samples: Tensor, train: Tensor, held_out: Tensor, quantile: float = 0.05) -> float:
     """Share of samples that lie closer to a training row than fresh real data do.
 
-    "Closer" means below the given quantile of the held-out rows' own distances to their nearest
+    "Closer" means within the given quantile of the held-out rows' own distances to their nearest
     training row, so fresh data score about `quantile` and copies score 1.
 
     Args:
@@ -74,7 +74,7 @@ def copy_rate(samples: Tensor, train: Tensor, held_out: Tensor, quantile: float 
     if not 0 < quantile < 1:
         raise ValueError(f"quantile must lie in (0, 1), got {quantile}")
     threshold = nearest_distance(held_out, train).quantile(quantile)
-    return (nearest_distance(samples, train) < threshold).float().mean().item()
+    return (nearest_distance(samples, train) <= threshold).float().mean().item()
 
 
 def nearest_distance(x: Tensor, train: Tensor) -> Tensor:

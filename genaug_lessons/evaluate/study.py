@@ -79,7 +79,7 @@ class Study:
         }
 
     def verdict(self, arm: str) -> str:
-        """ "helps", "harms" or "no effect found", by which side of 0 the interval lies on."""
+        """By which side of 0 the interval lies: "helps", "harms" or "no effect found"."""
         gain = self.gains[arm]
         if gain.low > 0:
             return "helps"
@@ -87,11 +87,11 @@ class Study:
 
     def __str__(self) -> str:
         width = max(map(len, self.accuracies))
-        base = estimate(self.accuracies[BASELINE])
+        base, cost = estimate(self.accuracies[BASELINE]), self.seconds[BASELINE]
         lines = [
             self.question,
             f"{'arm':<{width}}  accuracy %  gain in points [95% interval]  cost",
-            f"{BASELINE:<{width}}  {100 * base.mean:10.1f}  {'':29}  {self.seconds[BASELINE]:.1f} s",
+            f"{BASELINE:<{width}}  {100 * base.mean:10.1f}  {'':29}  {cost:.1f} s",
         ]
         for name, gain in self.gains.items():
             accuracy = 100 * estimate(self.accuracies[name]).mean

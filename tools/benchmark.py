@@ -1,0 +1,213 @@
+"""Is the ordinary API fast?
+
+    python tools/benchmark.py [--json FILE] [--device cuda] [--check]
+
+Prints a table: what is measured, ours, the yardstick, the ratio and its target. Each task runs in
+a process of its own at one thread, ours and the yardstick in turn, three rounds; figures are
+medians of CPU milliseconds per step. `textbook_loops.py` is fixed: nobody tunes the yardstick.
+With --check the command fails when a figure is worse than half of its target.
+With --device cuda our tasks run on the CPU and on the GPU (wall time), side by side.
+"""
+
+import argparse
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+HERE = Path(__file__).parent
+ROUNDS = 3
+
+
+def steps_ms(step: Callable[[], object], steps: int, warm_up: int = 10) -> float:
+    """Median milliseconds of one call: CPU time on the CPU, wall time on a GPU."""
+    import torch
+
+    from genaug_lessons import machine
+
+    gpu = machine.device().type == "cuda"
+    clock = time.perf_counter if gpu else time.process_time
+    times = []
+    for _ in range(warm_up + steps):
+        start = clock()
+        step()
+        if gpu:
+            torch.cuda.synchronize()
+        times.append((clock() - start) * 1e3)
+    return statistics.median(times[warm_up:])
+
+
+def vae(precision: str = "highest") -> float:
+    """The VAE 784-400-20 at batch 128 on 60000 random pictures, through `training_steps`."""
+    import torch
+
+    from genaug_lessons.data import Dataset
+    from genaug_lessons.models.vae import VAE
+    from genaug_lessons.random import generator
+    from genaug_lessons.training import training_steps
+
+    torch.set_float32_matmul_precision(precision)
+    rng = generator(0)
+    pixels = torch.randint(
+        256, (60000, 28, 28), dtype=torch.uint8, generator=rng, device=rng.device
+    )
+    model = VAE((28, 28), hidden=(400,), latent=20, generator=rng)
+    pictures = Dataset(pixels, support="unit")
+    training = training_steps(model, pictures, steps=300, batch_size=128, generator=rng)
+    return steps_ms(lambda: next(training), 200)
+
+
+def vae_medium() -> float:
+    """The same where "medium" precision of matrix products keeps float32 accuracy."""
+    return vae("medium")
+
+
+def study_arm() -> float:
+    """Seconds (not milliseconds) of one arm of a study: 12 draws x 1200 steps on digits."""
+    from genaug_lessons import augment, evaluate
+
+    transform = augment.Affine()
+    arms = [evaluate.Arm("affine", transform=transform, share=0.8)]
+    return evaluate.study(arms, draws=12, steps=1200, show_progress=False).seconds["affine"]
+
+
+def affine() -> float:
+    """128 pictures of 28x28 turned, shifted and scaled, each its own way."""
+    from genaug_lessons.augment import Affine
+    from genaug_lessons.random import generator, uniform
+
+    rng = generator(0)
+    x, transform = uniform((128, 1, 28, 28), rng), Affine()
+    return steps_ms(lambda: transform(x, rng), 200)
+
+
+def affine_per_sample() -> float:
+    """The same with torchvision's RandomAffine, picture by picture."""
+    import torch
+    from torchvision.transforms.v2 import InterpolationMode, RandomAffine
+
+    x = torch.rand(128, 1, 28, 28, generator=torch.Generator().manual_seed(0))
+    change = RandomAffine(12, (0.1, 0.1), (0.9, 1.1), interpolation=InterpolationMode.BILINEAR)
+    return steps_ms(lambda: torch.stack([change(picture) for picture in x]), 20, warm_up=3)
+
+
+def import_torch() -> float:
+    """Importing torch in a fresh process."""
+    return _import_ms("import torch")
+
+
+def import_ours() -> float:
+    """Importing the package's front door in a fresh process."""
+    return _import_ms("from genaug_lessons import augment, data, evaluate")
+
+
+def textbook_vae() -> float:
+    """The loop that tutorials teach."""
+    run = subprocess.run(
+        [sys.executable, HERE / "textbook_loops.py", "vae"], capture_output=True, check=True
+    )
+    return json.loads(run.stdout)["cpu_ms"]
+
+
+def _import_ms(statement: str) -> float:
+    code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(3)]
+    return 1e3 * statistics.median(float(run.stdout) for run in runs)
+
+
+# what, our task, the yardstick (a task, or a number to stay under), how many times better, unit
+ROWS = [
+    ("VAE 784-400-20, batch 128", vae, textbook_vae, 1.9, "ms a step"),
+    ("the same, medium precision", vae_medium, textbook_vae, 3.0, "ms a step"),
+    ("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
+    ("study arm, 12 draws x 1200 steps", study_arm, 8.0, 1.0, "s"),
+    ("import of the front door", import_ours, import_torch, 1 / 1.15, "ms"),
+]
+
+
+def in_process(task: Callable[[], float], device: str = "cpu") -> float:
+    """The task's figure, measured in a process of its own at one thread."""
+    one_thread = {"OMP_NUM_THREADS": "1", "MKL_NUM_THREADS": "1", "GENAUG_DEVICE": device}
+    run = subprocess.run(
+        [sys.executable, __file__, "--task", task.__name__],
+        env={**os.environ, **one_thread},
+        capture_output=True,
+        text=True,
+    )
+    if run.returncode:
+        raise SystemExit(f"{task.__name__} failed:\n{run.stderr}")
+    return float(run.stdout)
+
+
+def medium_is_accurate() -> bool:
+    """Whether "medium" precision is faster here and as accurate as float32 should be."""
+    from genaug_lessons import machine
+
+    found = machine.matmul_probe()
+    return found["medium"][0] < 0.8 * found["highest"][0] and found["medium"][1] < 1e-5
+
+
+def measure(what: str, ours: Callable, yardstick, target: float, unit: str) -> dict:
+    """One row of the table: medians over rounds in which ours and the yardstick take turns."""
+    mine, theirs = [], []
+    for _ in range(ROUNDS):
+        mine.append(in_process(ours))
+        theirs.append(in_process(yardstick) if callable(yardstick) else yardstick)
+    mine, theirs = statistics.median(mine), statistics.median(theirs)
+    ratio = theirs / mine
+    return {
+        "what": what, "ours": round(mine, 3), "yardstick": round(theirs, 3), "unit": unit,
+        "times": round(ratio, 2), "target": round(target, 2), "reached": ratio >= target,
+    }  # fmt: skip
+
+
+def compare_devices(device: str) -> list[dict]:
+    """Our own tasks on the CPU and on another device."""
+    rows = []
+    for what, ours, _, _, unit in ROWS[:4]:
+        cpu, other = in_process(ours), in_process(ours, device)
+        rows.append({"what": what, "cpu": cpu, device: other, "unit": unit, "times": cpu / other})
+    return rows
+
+
+def print_table(rows: list[dict]) -> None:
+    """The rows as aligned columns."""
+    cells = [list(rows[0])] + [
+        [f"{value:.3g}" if isinstance(value, float) else str(value) for value in row.values()]
+        for row in rows
+    ]
+    widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
+    for line in cells:
+        print("  ".join(cell.ljust(width) for cell, width in zip(line, widths, strict=True)))
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--task", help="run one task in this process and print its figure")
+    parser.add_argument("--json", type=Path, help="write the table here, too")
+    parser.add_argument("--device", help="compare the CPU with this device instead")
+    parser.add_argument("--check", action="store_true", help="fail below half of a target")
+    args = parser.parse_args()
+    if args.task:
+        print(globals()[args.task]())
+        return
+    skipped = [] if args.device or medium_is_accurate() else [vae_medium]
+    if args.device:
+        rows = compare_devices(args.device)
+    else:
+        rows = [measure(*row) for row in ROWS if row[1] not in skipped]
+    print_table(rows)
+    if skipped:
+        print('"medium" precision is no faster or less accurate here: default precision only')
+    if args.json:
+        args.json.write_text(json.dumps(rows, indent=1) + "\n")
+    if args.check and any(row["times"] < row["target"] / 2 for row in rows):
+        raise SystemExit("a figure is worse than half of its target")
+
+
+if __name__ == "__main__":
+    main()
