@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.data import Batch, Dataset, refuse_leaks, row_batches
+from genaug_lessons.data import Batch, Dataset, row_batches
 from genaug_lessons.data.dataset import as_float
 from genaug_lessons.nn import Dropout
 from genaug_lessons.random import check_device
@@ -24,13 +24,24 @@ class StackedData:
     """K data sets of equal size, one for each model of an ensemble; batches are (K, B, *shape).
 
     Args:
-        datasets: data sets that agree in rows, shape, classes and support.
+        datasets: labelled data sets that agree in rows, shape, classes and support.
+
+    Raises:
+        ValueError: they do not agree, or one has no labels.
     """
 
     def __init__(self, datasets: Sequence[Dataset]):
-        first, sizes = datasets[0], [len(dataset) for dataset in datasets]
-        if len(set(sizes)) > 1:
-            raise ValueError(f"datasets must have equally many rows, got {sizes}")
+        kinds = {
+            (len(each), each.shape, each.classes, each.support, each.x.dtype): 0
+            for each in datasets
+        }
+        if len(kinds) != 1:
+            raise ValueError(
+                f"datasets must agree in rows, shape, classes, support and type, got {list(kinds)}"
+            )
+        if any(dataset.y is None for dataset in datasets):
+            raise ValueError("datasets must have labels, got y=None")
+        first, self.stack = datasets[0], len(datasets)
         self.shape, self.classes, self.support = first.shape, first.classes, first.support
         self.x = torch.stack([dataset.x for dataset in datasets])  # (K, N, *shape)
         self.y = torch.stack([dataset.y for dataset in datasets])  # (K, N)
@@ -87,16 +98,26 @@ class Ensemble(Model):
 
     Args:
         models: classifiers that differ in their weights only; they are copied, not changed.
+
+    Raises:
+        ValueError: no models, or models of different architectures.
     """
 
     needs_labels = True
 
     def __init__(self, models: Sequence[Model]):
+        architectures = {f"{model.shape}, {model.network}" for model in models}
+        if len(architectures) != 1:
+            raise ValueError(f"models must share one architecture, got {sorted(architectures)}")
         super().__init__(models[0].shape)
-        self.classes, self.support = models[0].classes, models[0].support
+        self.stack, self.classes, self.support = len(models), models[0].classes, models[0].support
+        seen = [model.seen for model in models if model.seen is not None]
+        self.seen = torch.cat(seen).unique() if seen else None
+        self.steps_done = max(model.steps_done for model in models)
         self.defaults = models[0].defaults
         self.layers = nn.ModuleList(
-            _stacked_layer(alike) for alike in zip(*(model.network for model in models), strict=True)
+            _stacked_layer(alike)
+            for alike in zip(*(model.network for model in models), strict=True)
         )
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
@@ -123,17 +144,17 @@ class Ensemble(Model):
     def predict(self, x: Tensor) -> Tensor:
         """Labels (K, N) that each model gives to the same examples x (N, *shape)."""
         self.eval()
-        models = len(next(self.parameters()))
-        parts = [self(part.expand(models, *part.shape)).argmax(-1) for part in x.split(1024)]
+        parts = [self(part.expand(self.stack, *part.shape)).argmax(-1) for part in x.split(1024)]
         return torch.cat(parts, dim=1)
 
     def accuracies(self, test: Dataset) -> Tensor:
         """Share of right answers of each model, (K,).
 
         Raises:
+            ValueError: `test` of another shape or with unlabelled rows.
             Leak: a model, or a generator that made its data, has seen rows of `test`.
         """
-        refuse_leaks(self.seen, test, "the ensemble")
+        self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean(-1)
 
 

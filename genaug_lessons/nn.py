@@ -48,12 +48,17 @@ class Dropout(nn.Module):
             raise ValueError(f"dropout must lie in [0, 1), got {p}")
         self.p = p
 
+    def extra_repr(self) -> str:
+        """What the printed layer says."""
+        return f"p={self.p}"
+
     def forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
         if not self.training or self.p == 0:
             return x
         if generator is None:
             raise ValueError("generator must be given while dropout is training, got None")
-        return x * (uniform(x.shape, generator) >= self.p) / (1 - self.p)
+        kept = uniform(x.shape, generator).ge_(self.p)  # 1 where kept, 0 where dropped
+        return x * kept.mul_(1 / (1 - self.p))
 
 
 class Net(nn.Sequential):
@@ -70,6 +75,7 @@ def mlp(sizes: Sequence[int], *, dropout: float = 0.0, generator: torch.Generato
 
     `mlp((64, 10))` is one linear layer; dropout follows each ReLU.
     """
+    _check_sizes(sizes)
     *hidden, outputs = sizes[1:]
     layers, width = [], sizes[0]
     for size in hidden:
@@ -87,6 +93,9 @@ def small_cnn(
     generator: torch.Generator,
 ) -> Net:
     """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
+    if len(shape) != 3:
+        raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
+    _check_sizes(channels)
     depth, height, width = shape
     layers = []
     for size in channels:
@@ -97,3 +106,8 @@ def small_cnn(
         raise ValueError(f"shape must survive {len(channels)} halvings, got {shape}")
     flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, generator=generator)]
     return Net(*layers, *flat)
+
+
+def _check_sizes(sizes: Sequence[int]) -> None:
+    if any(size < 1 for size in sizes):
+        raise ValueError(f"layer sizes must be at least 1, got {tuple(sizes)}")

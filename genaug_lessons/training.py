@@ -15,7 +15,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor, nn
 
-from genaug_lessons.data import Batch, Dataset, Leak
+from genaug_lessons.data import Batch, Dataset, Leak, refuse_leaks
 from genaug_lessons.progress import deferred_interrupt, progress
 from genaug_lessons.random import check_device
 
@@ -48,6 +48,8 @@ class Model(nn.Module):
         shape: the shape of one example.
         classes: number of labels it knows; None for a model without labels.
         support: the values it works on, as in `data.Dataset`.
+        stack: how many models are trained at once, for an ensemble; None for a single one.
+        takes_unlabelled: whether it learns from rows without a label, y = -1.
         seen: ids of the rows it was trained on; None before.
         steps_done: updates made so far.
         defaults: training settings of the family; it rejects others.
@@ -56,6 +58,8 @@ class Model(nn.Module):
     support = "real"
     classes: int | None = None
     needs_labels = False
+    takes_unlabelled = False
+    stack: int | None = None
     defaults: Mapping[str, object] = {
         "batch_size": 64,
         "lr": 1e-3,
@@ -89,6 +93,9 @@ class Model(nn.Module):
         """Raise a ValueError unless the data fit the model."""
         if tuple(data.shape) != self.shape:
             raise ValueError(f"data must have examples of shape {self.shape}, got {data.shape}")
+        if data.stack != self.stack:
+            wanted, found = (f"{n or 'no'} stacked data sets" for n in (self.stack, data.stack))
+            raise ValueError(f"data must hold {wanted} for {type(self).__name__}, got {found}")
         if self.support != "real" and data.support == "real":
             raise ValueError(
                 f'data must have support "{self.support}" for this model, got "{data.support}"'
@@ -97,8 +104,19 @@ class Model(nn.Module):
             raise ValueError("data must have labels for this model, got y=None")
         if self.classes is not None and data.classes not in (None, self.classes):
             raise ValueError(f"data must have {self.classes} classes, got {data.classes}")
+        if self.needs_labels and not (self.takes_unlabelled or data.labelled):
+            name = type(self).__name__
+            raise ValueError(f"data must be labelled throughout: {name} cannot learn y = -1")
         if data.device.type != self.device.type:
             raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
+
+    def check_test(self, test: Dataset) -> None:
+        """Raise unless `test` holds labelled rows of the model's shape that it has not seen."""
+        if test.shape != self.shape:
+            raise ValueError(f"test must have examples of shape {self.shape}, got {test.shape}")
+        if not test.labelled:
+            raise ValueError("test must be labelled throughout: y = -1 has no right answer")
+        refuse_leaks(self.seen, test, f"the {type(self).__name__.lower()}")
 
     def labels_for(self, n: int, label: int | Tensor | None) -> Tensor | None:
         """The n labels to sample, (n,) int64, or None for a model without labels.

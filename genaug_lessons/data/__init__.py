@@ -1,4 +1,4 @@
-"""Data sets: handwritten digits (embedded), MNIST and Fashion-MNIST, 2-D toys, and honest splits."""
+"""Data sets: handwritten digits (embedded), MNIST, Fashion-MNIST, 2-D toys, and honest splits."""
 
 from genaug_lessons.data.dataset import Batch, Dataset, Leak, refuse_leaks, row_batches
 from genaug_lessons.data.images import digits, fashion_mnist, load, mnist, reachable

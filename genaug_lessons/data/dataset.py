@@ -6,7 +6,7 @@ Letters: x (N, *shape) examples, y (N,) labels with -1 for "unlabelled", B the s
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor
@@ -58,6 +58,8 @@ class Dataset:
     synthetic: bool = False
     held_out: bool = False
 
+    stack: ClassVar[int | None] = None  # not a stack of data sets for an ensemble
+
     def __post_init__(self):
         _check_examples(self.x, self.support)
         if self.y is not None:
@@ -71,7 +73,8 @@ class Dataset:
         return len(self.x)
 
     def __getitem__(self, rows) -> "Dataset":
-        """The data set of some rows: a slice, a mask or a tensor of row numbers."""
+        """The data set of some rows: a row number, a slice, a mask or a tensor of row numbers."""
+        rows = [rows] if isinstance(rows, int) else rows
         ids = self.ids if self.ids is None or self.synthetic else self.ids[rows]
         return replace(self, x=self.x[rows], y=None if self.y is None else self.y[rows], ids=ids)
 

@@ -85,13 +85,14 @@ def _root() -> Path:
 def _idx_dataset(folder: str, train: bool) -> Dataset:
     part = "train" if train else "t10k"
     root = _root()
-    if "GENAUG_DATA" in os.environ and not root.is_dir():
+    chosen = bool(os.environ.get("GENAUG_DATA"))
+    if chosen and not root.is_dir():
         raise FileNotFoundError(f"GENAUG_DATA must name a folder, got {str(root)!r}")
     if not all(_files(root / folder, part)):
-        if "GENAUG_DATA" in os.environ:
+        if chosen:
             raise FileNotFoundError(
-                f"GENAUG_DATA={str(root)!r} holds no {folder}/raw/{part}-images-idx3-ubyte[.gz] and "
-                f"{part}-labels-idx1-ubyte[.gz]; unset it to download them to {str(CACHE)!r}"
+                f"GENAUG_DATA={str(root)!r} must hold {folder}/raw/{part}-images-idx3-ubyte[.gz] "
+                f"and {part}-labels-idx1-ubyte[.gz]; unset it to download them to {str(CACHE)!r}"
             )
         _download(folder)
     images, labels = _files(root / folder, part)
@@ -119,16 +120,17 @@ def _read_idx(path: Path, dimensions: int) -> np.ndarray:
         content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is corrupt ({error}): delete it and fetch it again") from error
-    header = np.frombuffer(content[: 4 * (dimensions + 1)], dtype=">i4")
-    if len(header) != dimensions + 1 or header[0] != MAGIC[dimensions]:
+    start = 4 * (dimensions + 1)
+    if len(content) < start or int.from_bytes(content[:4], "big") != MAGIC[dimensions]:
         raise ValueError(f"{path} is not an IDX file of {dimensions} dimensions: fetch it again")
-    array = np.frombuffer(content, dtype=np.uint8, offset=header.nbytes)
-    if array.size != header[1:].prod():
+    sizes = np.frombuffer(content[4:start], dtype=">i4")
+    array = np.frombuffer(content, dtype=np.uint8, offset=start)
+    if array.size != sizes.prod():
         raise ValueError(
-            f"{path} is cut short or corrupt: {header[1:].prod()} bytes expected, "
+            f"{path} is cut short or corrupt: {sizes.prod()} bytes expected, "
             f"got {array.size}; delete it and fetch it again"
         )
-    return array.reshape(header[1:]).copy()
+    return array.reshape(sizes).copy()
 
 
 def _download(folder: str) -> None:

@@ -35,6 +35,7 @@ class PlaneMixture:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Dataset:
         """n points with the class of the component each came from."""
+        _at_least("n", n, 1)
         device = generator.device
         component = torch.randint(len(self.centres), (n,), generator=generator, device=device)
         x = self.centres.to(device)[component] + self.std * normal((n, 2), generator)
@@ -51,6 +52,8 @@ class PlaneMixture:
         return (responsibilities @ self.centres.to(x) - x) / self.std**2
 
     def _exponents(self, x: Tensor) -> Tensor:
+        if x.ndim != 2 or x.shape[1] != 2:
+            raise ValueError(f"x must be points of the plane (N, 2), got {tuple(x.shape)}")
         offset = x[:, None] - self.centres.to(x)  # (N, K, 2)
         return -offset.square().sum(-1) / (2 * self.std**2)
 

@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.data import Batch, Dataset, refuse_leaks
+from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.nn import mlp, small_cnn
 from genaug_lessons.training import Model, Objective
 
@@ -70,12 +70,6 @@ class Classifier(Model):
 
         return [Objective("cross-entropy", list(self.parameters()), cross_entropy)]
 
-    def check_data(self, data) -> None:
-        """As for every model; in addition every row needs a label."""
-        super().check_data(data)
-        if not data.labelled:
-            raise ValueError("data must be labelled throughout: a classifier cannot learn y = -1")
-
     @torch.no_grad()
     def log_probs(self, x: Tensor) -> Tensor:
         """Log probabilities (B, C) of the classes, without dropout."""
@@ -90,7 +84,8 @@ class Classifier(Model):
         """Share of right answers, from 0 to 1.
 
         Raises:
+            ValueError: `test` of another shape or with unlabelled rows.
             Leak: the classifier, or a generator that made its data, has seen rows of `test`.
         """
-        refuse_leaks(self.seen, test, "the classifier")
+        self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean().item()

@@ -87,6 +87,8 @@ class VAE(Model):
         generator: initial weights are drawn from it; the model lives on its device.
     """
 
+    takes_unlabelled = True
+
     def __init__(
         self,
         shape: int | tuple[int, ...],
@@ -103,6 +105,8 @@ class VAE(Model):
             raise ValueError(f'likelihood must be "bernoulli" or "gaussian", got {likelihood!r}')
         if latent < 1:
             raise ValueError(f"latent must be at least 1, got {latent}")
+        if classes is not None and classes < 2:
+            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
         if beta < 0:
             raise ValueError(f"beta must be at least 0, got {beta}")
         self.latent, self.classes, self.beta, self.likelihood = latent, classes, beta, likelihood
@@ -186,6 +190,10 @@ class VAE(Model):
         return self.decode(normal((n, self.latent), generator), labels)
 
     def _with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
+        if self.classes is None and label is not None:
+            raise ValueError("label must not be given: this model knows no labels")
         if self.classes is None:
             return values
+        if label is None:
+            raise ValueError("label must be given: this model is conditional")
         return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)
