@@ -50,7 +50,11 @@ def image_grid(
         axis.spines[:].set_visible(False)
         if place < len(x):
             axis.imshow(
-                x[place].permute(1, 2, 0), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+                x[place].permute(1, 2, 0).numpy(),
+                cmap="gray",
+                vmin=0,
+                vmax=1,
+                interpolation="nearest",
             )
     for label, axis in zip(rows, axes[:, 0], strict=False):
         axis.set_ylabel(label, rotation=0, ha="right", va="center")

@@ -23,7 +23,8 @@ class Explorer:
 
     def __init__(self, controls: list[ipywidgets.Widget], alt: str):
         self.alt = alt
-        self.picture = ipywidgets.Image(format="png", layout=ipywidgets.Layout(max_width="100%"))
+        natural_size = ipywidgets.Layout(align_self="flex-start", max_width="100%")
+        self.picture = ipywidgets.Image(format="png", layout=natural_size)
         self.said = ipywidgets.HTML()  # the picture in words, after every change
         self.box = ipywidgets.VBox([*controls, self.picture, self.said])
         for control in controls:

@@ -31,7 +31,7 @@ class TurningExplorer(Explorer):
     def __init__(self, model: Classifier, pictures: Tensor, labels: Tensor):
         self.model, self.pictures, self.labels = model, pictures, labels
         style, layout = {"description_width": "9em"}, ipywidgets.Layout(width="30em")
-        self.angle = ipywidgets.FloatSlider(
+        self.angle = ipywidgets.IntSlider(
             0, min=-90, max=90, step=5, description="angle (degrees)", style=style, layout=layout
         )
         self.which = ipywidgets.IntSlider(
@@ -59,9 +59,9 @@ class TurningExplorer(Explorer):
         label, guess = self.labels[self.which.value].item(), probabilities.argmax().item()
         figure = Figure(figsize=(6, 2.4), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 2))
-        left.imshow(picture[0].cpu(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
-        left.set(xticks=[], yticks=[], title=f"label {label}, turned {self.angle.value:.0f}°")
-        bars = right.bar(range(len(probabilities)), probabilities.cpu(), color="0.75")
+        left.imshow(picture[0].cpu().numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+        left.set(xticks=[], yticks=[], title=f"label {label}, turned {self.angle.value}°")
+        bars = right.bar(range(len(probabilities)), probabilities.cpu().numpy(), color="0.75")
         bars[label].set(hatch="//", edgecolor="black")
         right.set(
             ylim=(0, 1),
@@ -70,7 +70,7 @@ class TurningExplorer(Explorer):
             ylabel="probability",
         )
         sure = f"{100 * probabilities[guess]:.0f}%"
-        return figure, f"Label {label}, turned {self.angle.value:.0f}°: taken for {guess} ({sure})."
+        return figure, f"Label {label}, turned {self.angle.value}°: taken for {guess} ({sure})."
 
     def twin(self) -> Figure:
         """All pictures at a few angles, each with the classifier's label."""
@@ -81,7 +81,9 @@ class TurningExplorer(Explorer):
             for degrees, axis in zip(TWIN_ANGLES, row, strict=True):
                 picture, probabilities = self.judge(which, degrees)
                 guess, label = probabilities.argmax().item(), self.labels[which].item()
-                axis.imshow(picture[0].cpu(), cmap="gray", vmin=0, vmax=1, interpolation="nearest")
+                axis.imshow(
+                    picture[0].cpu().numpy(), cmap="gray", vmin=0, vmax=1, interpolation="nearest"
+                )
                 mark = "" if guess == label else "  wrong"
                 axis.set(xticks=[], yticks=[])
                 axis.set_title(f"{degrees}°: {guess}{mark}", fontsize=8)
