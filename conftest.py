@@ -9,6 +9,7 @@ import math
 import os
 import re
 
+import nbval.kernel
 import nbval.plugin
 
 # Before torch is imported, here and in the kernels. The two workers would slow each other down
@@ -87,6 +88,14 @@ class LessonCell(nbval.plugin.IPyNbCell):
 def pictures(outputs) -> int:
     """How many pictures there are among a cell's outputs."""
     return sum("image/png" in output.get("data", {}) for output in outputs)
+
+
+def execute_with_history(self, cell_input, allow_stdin=None):
+    """Run a cell as a notebook does: only with a history does `;` at its end hide the result."""
+    return self.kc.execute(cell_input, allow_stdin=allow_stdin, stop_on_error=False)
+
+
+nbval.kernel.RunningKernel.execute_cell_input = execute_with_history
 
 
 def pytest_itemcollected(item):

@@ -45,6 +45,7 @@ CASES = {
     "spacing in an array": ("print('[0.5 -1.0001]')", printed("[ 0.5 -1.   ]\n"), [], None),
     "a duration": ("print('took 3 ms')", printed("took 12.5 s\n"), [], None),
     "a result": ("6 * 7.0001", shown(**{"text/plain": "42.0"}), [], None),
+    "a hidden result": ("6 * 7;", [], [], None),
     "no output either time": ("x = 1", [], [], None),
     "a lost text": ("print('hello')", [], [], "Unexpected output fields"),
     "a text that is gone": ("x = 1", printed("hello\n"), [], "Missing output fields"),
