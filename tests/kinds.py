@@ -1,0 +1,140 @@
+"""Every kind of trainable model, small, with data it learns from: what the contract runs over.
+
+A new family adds one line to `KINDS` for each of its variants.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cache
+from typing import Any
+
+import pytest
+import torch
+
+from genaug_lessons import data
+from genaug_lessons.augment import PerClass
+from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.vae import VAE
+from genaug_lessons.random import generator, spawn, uniform
+from genaug_lessons.training import Model, Training, fit
+
+PICTURE = (1, 8, 8)
+
+
+@cache
+def split(draw: int = 0) -> data.Split:
+    """Five labelled digits of each class, their pool and their test half."""
+    return data.split(data.digits(), labels_per_class=5, draw=draw)
+
+
+@cache
+def stacked() -> StackedData:
+    """Labelled digits of three draws."""
+    return StackedData([split(draw).labelled for draw in range(3)])
+
+
+@cache
+def joined() -> data.Dataset:
+    """Labelled digits and some without labels."""
+    return data.join(split().labelled, split().pool[:50])
+
+
+@cache
+def moons() -> data.Dataset:
+    """Points of the plane in two classes, with ids."""
+    points = data.two_moons().sample(200, generator=generator(0))
+    return replace(points, ids=torch.arange(len(points), device=points.device))
+
+
+def classifier(rng: torch.Generator, shape=PICTURE, **settings) -> Classifier:
+    """A small classifier of ten labels, without dropout unless asked for."""
+    settings = {"hidden": (16, 8), "dropout": 0.0, **settings}
+    return Classifier(shape, classes=10, generator=rng, **settings)
+
+
+def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
+    """A small VAE."""
+    return VAE(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
+
+
+def ensemble(rng: torch.Generator, **settings) -> Ensemble:
+    """Three small classifiers as one."""
+    return Ensemble([classifier(each, **settings) for each in spawn(rng, 3)])
+
+
+@dataclass(frozen=True)
+class Kind:
+    """One kind of model: how to make it, what it trains on, and what it can do besides."""
+
+    name: str
+    make: Callable[..., Model]
+    data: Callable[[], Any]
+    can: frozenset[str]
+    settings: dict
+
+    def new(self, seed: int = 0, **settings) -> Model:
+        """A fresh model."""
+        return self.make(generator(seed), **{**self.settings, **settings})
+
+    def sample(self, model: Model, n: int, seed: int = 0) -> torch.Tensor:
+        """Samples, of several labels where the model knows labels."""
+        label = None if model.classes is None else torch.arange(n) % model.classes
+        return model.sample(n, label=label, generator=generator(seed))
+
+
+def _kind(name, make, of, can, **settings):
+    return Kind(name, make, of, frozenset(can.split()), settings)
+
+
+KINDS = (
+    _kind("mlp", classifier, lambda: split().labelled, "shapes classifies", dropout=0.5),
+    _kind("cnn", classifier, lambda: split().labelled, "classifies", network="cnn", dropout=0.5),
+    _kind("ensemble", ensemble, stacked, "classifies", dropout=0.5),
+    _kind("ensemble of cnns", ensemble, stacked, "classifies", network="cnn"),
+    _kind("vae", vae, lambda: split().pool, "shapes samples encodes"),
+    _kind("gaussian vae", vae, moons, "samples encodes", shape=2, likelihood="gaussian"),
+    _kind(
+        "conditional vae",
+        vae,
+        lambda: split().labelled,
+        "shapes labels samples encodes",
+        classes=10,
+    ),
+    _kind("semi-supervised vae", vae, joined, "shapes labels samples encodes", classes=10),
+    _kind(
+        "per class",
+        lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood="gaussian"), classes=2),
+        moons,
+        "labels samples",
+    ),
+)
+
+
+def kinds(can: str = "trains"):
+    """Runs a test once for each kind that has the capability; all of them train."""
+    chosen = [kind for kind in KINDS if can == "trains" or can in kind.can]
+    return pytest.mark.parametrize("kind", chosen, ids=[kind.name for kind in chosen])
+
+
+def scramble(model: Model, seed: int = 1) -> Model:
+    """The model with every parameter drawn anew, so that no zero hides anything."""
+    rng = generator(seed)
+    for parameter in model.parameters():
+        parameter.data = uniform(tuple(parameter.shape), rng, -0.5, 0.5)
+    return model
+
+
+def weights(model: Model) -> dict[str, torch.Tensor]:
+    """A copy of the parameters by name."""
+    return {name: parameter.detach().clone() for name, parameter in model.named_parameters()}
+
+
+def moved(model: Model, before: dict[str, torch.Tensor]) -> set[str]:
+    """Names of the parameters that are no longer what they were."""
+    return {name for name, now in weights(model).items() if not torch.equal(now, before[name])}
+
+
+def run(model: Model, of, steps: int, seed: int = 0, **settings) -> Training:
+    """A quiet `fit`."""
+    return fit(model, of, steps=steps, generator=generator(seed), show_progress=False, **settings)

@@ -1,0 +1,486 @@
+"""Data sets: their rows, splits, batches, exact densities, and files good and bad."""
+
+import gzip
+import os
+import runpy
+import shutil
+import sys
+from dataclasses import replace
+from itertools import islice
+
+import numpy as np
+import pytest
+import tiny_data
+import torch
+from kinds import run, split
+from scipy import stats
+from sklearn.mixture import GaussianMixture
+
+from genaug_lessons import data, machine
+from genaug_lessons.data import images
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.random import generator
+
+TOYS = {
+    "ring": data.ring(),
+    "grid": data.grid(),
+    "spiral": data.spiral(),
+    "two moons": data.two_moons(),
+    "uneven": data.PlaneMixture(torch.tensor([[0.0, 1], [2, -1]]), 0.7, torch.tensor([0, 1])),
+}
+over_toys = pytest.mark.parametrize("toy", TOYS.values(), ids=TOYS)
+
+
+def rows(count, classes=2):
+    """Rows that tell their number: x = n, y = n mod classes."""
+    number = torch.arange(count)
+    return data.Dataset(number.float()[:, None], number % classes, classes, ids=number)
+
+
+def numbers(dataset):
+    return set(dataset.ids.tolist())
+
+
+# data sets
+
+
+def test_digits_are_scikit_learns_scaled_to_the_unit_interval():
+    from sklearn.datasets import load_digits
+
+    theirs, ours = load_digits(), data.digits()
+    assert ours.x.dtype == torch.float32
+    assert ours.shape == (1, 8, 8)
+    assert np.array_equal(ours.x[:, 0].cpu() * 16, theirs.images)
+    assert np.array_equal(ours.y.cpu(), theirs.target)
+    assert (ours.classes, ours.support, len(numbers(ours))) == (10, "unit", 1797)
+
+
+@pytest.mark.parametrize(
+    "chosen", [slice(2, 5), torch.tensor([2, 3, 4]), torch.arange(9) // 3 * 3 == 3, [4, 2, 3]]
+)
+def test_rows_keep_their_label_and_their_id(chosen):
+    found = rows(9)[chosen]
+    assert torch.equal(found.x[:, 0].long(), found.ids)
+    assert torch.equal(found.y, found.ids % 2)
+    assert len(found) == 3
+
+
+def test_one_row_is_a_data_set_of_one_row():
+    assert torch.equal(rows(9)[4].x, torch.tensor([[4.0]]))
+    assert [row.ids.item() for row in rows(3)] == [0, 1, 2]
+
+
+def test_synthetic_rows_keep_all_the_ids_their_generator_saw():
+    x, seen = torch.rand(3, 2), torch.arange(50)
+    assert numbers(data.Dataset(x, ids=seen, synthetic=True)[:1]) == numbers(rows(50))
+
+
+def test_a_part_of_a_test_half_is_a_test_half():
+    assert split().test[:5].held_out
+    assert split().test.to("cpu").held_out
+
+
+def test_ids_of_different_sources_never_meet():
+    sources = [images.row_ids(name, 60_000) for name in ("digits", "MNIST train", "MNIST t10k")]
+    assert len(torch.cat(sources).unique()) == 180_000
+
+
+# batches
+
+
+@pytest.mark.parametrize(("count", "size"), [(12, 4), (14, 4), (5, 5)])
+def test_a_pass_visits_every_row_at_most_once_and_leaves_out_less_than_a_batch(count, size):
+    batches = data.row_batches(count, size, generator(0, "cpu"))
+    passes = [torch.cat(list(islice(batches, count // size))) for _ in range(3)]
+    for visited in passes:
+        assert len(visited.unique()) == len(visited) == count // size * size
+        assert visited.max() < count
+    assert not torch.equal(passes[0], passes[1])
+
+
+def test_every_row_left_out_of_a_pass_is_as_likely_to_be_in_the_next():
+    passes, batches = 2000, data.row_batches(3, 2, generator(0, "cpu"))
+    counts = torch.cat(list(islice(batches, passes))).bincount()
+    share, error = 2 / 3, (2 / 9 / passes) ** 0.5
+    assert ((counts / passes - share).abs() < 5 * error).all()
+
+
+def test_too_few_rows_are_drawn_with_replacement_all_alike():
+    batches = data.row_batches(3, 10, generator(0, "cpu"))
+    drawn = torch.stack(list(islice(batches, 600)))
+    counts, n = drawn.flatten().bincount(minlength=3), 6000
+    assert ((counts / n - 1 / 3).abs() < 5 * (2 / 9 / n) ** 0.5).all()
+    without_first = (drawn != 0).all(1).double().mean().item()  # (2/3)^10 of the batches
+    share = (2 / 3) ** 10
+    assert abs(without_first - share) < 5 * (share * (1 - share) / 600) ** 0.5
+
+
+def test_stacked_batches_are_shuffled_apart():
+    first = next(data.row_batches(50, 50, generator(0, "cpu"), stack=(4,)))
+    assert torch.equal(first.sort().values, torch.arange(50).expand(4, 50))
+    assert len({tuple(order) for order in first.tolist()}) == 4
+
+
+def test_batches_hold_matching_rows_and_say_whether_all_are_labelled():
+    batch = next(rows(20).batches(8, generator(0, "cpu")))
+    assert torch.equal(batch.x[:, 0].long() % 2, batch.y)
+    assert batch.labelled
+    assert not next(split().pool.batches(4, generator(0))).labelled
+    assert next(data.Dataset(torch.rand(4, 2)).batches(4, generator(0, "cpu"))).y is None
+
+
+# splits
+
+
+@pytest.mark.parametrize("labels_per_class", [1, 5, 20])
+def test_a_split_parts_the_training_half_and_balances_the_labels(labels_per_class):
+    found = data.split(data.digits(), labels_per_class=labels_per_class, draw=3)
+    labelled, pool, test = map(numbers, (found.labelled, found.pool, found.test))
+    assert found.labelled.y.bincount().tolist() == [labels_per_class] * 10
+    assert not labelled & pool
+    assert not (labelled | pool) & test
+    assert len(labelled | pool | test) == 1797
+    assert (found.pool.y == -1).all()
+    assert found.test.held_out
+    assert not found.labelled.held_out
+    assert not found.pool.held_out
+
+
+def test_halves_are_stratified_and_always_the_same():
+    train, test = data.halves(data.digits())
+    gap = train.y.bincount() - test.y.bincount()
+    assert gap.abs().max() <= 1
+    assert numbers(test) == numbers(data.halves(data.digits())[1]) == numbers(split(7).test)
+    assert torch.equal(train.x, data.digits().x[~torch.isin(data.digits().ids, test.ids)])
+
+
+def test_draws_are_nested_and_repeatable_and_differ():
+    few, more = (data.split(data.digits(), labels_per_class=n, draw=2) for n in (3, 8))
+    assert numbers(few.labelled) < numbers(more.labelled)
+    assert numbers(few.with_labels(8)) == numbers(more.labelled)
+    again = data.split(data.digits(), labels_per_class=3, draw=2)
+    assert numbers(again.labelled) == numbers(few.labelled)
+    assert numbers(again.labelled) != numbers(split(1).with_labels(3))
+
+
+def test_every_training_row_is_as_likely_to_be_labelled():
+    draws, few = 300, rows(20)  # 5 of each class are in the training half
+    train = numbers(data.halves(few)[0])
+    counts = torch.zeros(20)
+    for draw in range(draws):
+        counts[data.split(few, labels_per_class=2, draw=draw).labelled.ids] += 1
+    share = torch.tensor([0.4 if row in train else 0.0 for row in range(20)])
+    error = (share * (1 - share) / draws).sqrt()
+    assert ((counts / draws - share).abs() <= 5 * error).all()
+
+
+def test_a_development_split_never_touches_the_test_half():
+    reported = numbers(split().test)
+    for draw in range(5):
+        found = data.split(data.digits(), labels_per_class=5, draw=draw, development=True)
+        parts = [numbers(part) for part in (found.labelled, found.pool, found.test)]
+        assert not set.union(*parts) & reported
+        assert sum(map(len, parts)) == len(set.union(*parts)) == 1797 - len(reported)
+        assert found.test.held_out
+
+
+def test_a_development_split_leaves_a_test_set_of_its_own_alone():
+    train, test = data.halves(data.digits())
+    found = data.split(train, test, labels_per_class=5, draw=0, development=True)
+    assert not numbers(found.test) & numbers(test)
+    given = data.split(train, replace(test, held_out=False), labels_per_class=5, draw=0)
+    assert numbers(given.test) == numbers(test)
+    assert given.test.held_out
+
+
+def test_your_own_rows_get_ids_so_that_leaks_are_caught():
+    points = data.two_moons().sample(100, generator=generator(0))
+    first, again = (data.split(points, labels_per_class=9, draw=draw) for draw in (0, 1))
+    assert numbers(first.test) == numbers(again.test)
+    model = Classifier(2, classes=2, hidden=(4,), generator=generator(0))
+    run(model, first.labelled, 1)
+    model.accuracy(again.test)
+    with pytest.raises(data.Leak):
+        model.accuracy(first.labelled)
+
+
+def test_joined_data_hold_both_parts_row_for_row():
+    labelled, pool = split().labelled, split().pool[:30]
+    found = data.join(labelled, pool)
+    assert torch.equal(found.x, torch.cat([labelled.x, pool.x]))
+    assert torch.equal(found.y, torch.cat([labelled.y, pool.y]))
+    assert torch.equal(found.ids, torch.cat([labelled.ids, pool.ids]))
+    assert not found.labelled
+    assert data.join(labelled, split().test).held_out
+
+
+def test_a_pool_of_bytes_or_without_any_labels_can_be_joined():
+    labelled = data.Dataset(torch.rand(4, 3), torch.tensor([0, 1, 0, 1]), 2, "unit")
+    pool = data.Dataset(torch.tensor([[0, 51, 255]], dtype=torch.uint8), support="unit")
+    found = data.join(labelled, pool)
+    assert found.y.tolist() == [0, 1, 0, 1, -1]
+    assert found.x[4].tolist() == pytest.approx([0, 0.2, 1])
+
+
+# toys
+
+
+def lattice(toy, step):
+    extent = toy.centres.abs().max().item() + 6 * toy.std
+    ticks = torch.arange(-extent, extent, step, dtype=torch.float64)
+    return torch.cartesian_prod(ticks, ticks)
+
+
+@over_toys
+def test_densities_integrate_to_one(toy):
+    step = toy.std / 2  # the rule of rectangles is exact to 1e-8 for Gaussians this smooth
+    total = sum(part.exp().sum() for part in map(toy.log_density, lattice(toy, step).split(8192)))
+    assert (total * step**2).item() == pytest.approx(1, abs=1e-6)
+
+
+@over_toys
+def test_densities_are_scikit_learns_mixture(toy):
+    k, x = len(toy.centres), toy.sample(200, generator=generator(0)).x.double().cpu()
+    theirs = GaussianMixture(k, covariance_type="spherical")
+    theirs.weights_, theirs.means_ = np.full(k, 1 / k), toy.centres.double().numpy()
+    theirs.covariances_ = np.full(k, toy.std**2)
+    theirs.precisions_cholesky_ = np.full(k, 1 / toy.std)
+    assert toy.log_density(x).numpy() == pytest.approx(theirs.score_samples(x.numpy()), abs=1e-9)
+
+
+@over_toys
+def test_scores_are_the_gradients_of_log_densities(toy):
+    x = toy.sample(200, generator=generator(0)).x.double().mul(1.1).requires_grad_()
+    (gradient,) = torch.autograd.grad(toy.log_density(x).sum(), x)
+    torch.testing.assert_close(toy.score(x), gradient, rtol=1e-5, atol=1e-5)
+
+
+@over_toys
+def test_samples_have_the_mean_and_covariance_of_the_mixture(toy):
+    n = 20_000
+    x = toy.sample(n, generator=generator(0)).x.double().cpu()
+    centres = toy.centres.double()
+    offset = x - centres.mean(0)
+    products = offset[:, :, None] * offset[:, None, :]
+    covariance = centres.T.cov(correction=0) + toy.std**2 * torch.eye(2)
+    for found, exact in ((x, centres.mean(0)), (products, covariance)):
+        assert ((found.mean(0) - exact).abs() <= 5 * found.std(0) / n**0.5).all()
+
+
+@over_toys
+def test_sampled_points_carry_the_class_of_a_component_nearby(toy):
+    n = 3000
+    points = toy.sample(n, generator=generator(0)).to("cpu")
+    own = torch.stack(
+        [
+            torch.cdist(points.x, toy.centres[toy.labels == label]).min(1).values
+            for label in range(points.classes)
+        ]
+    )
+    assert own.gather(0, points.y[None]).max() < 6 * toy.std
+    share = toy.labels.bincount() / len(toy.labels)
+    error = (share * (1 - share) / n).sqrt()
+    assert ((points.y.bincount() / n - share).abs() < 5 * error).all()
+
+
+def test_distances_from_a_component_are_rayleighs():
+    toy = data.PlaneMixture(torch.tensor([[0.0, 0], [90, 0]]), 0.3, torch.tensor([0, 1]))
+    points = toy.sample(4000, generator=generator(0)).to("cpu")
+    distance = (points.x - toy.centres[points.y]).norm(dim=1)
+    assert stats.kstest(distance, stats.rayleigh(scale=0.3).cdf).pvalue > 1e-4
+
+
+def test_rings_and_grids_lie_where_they_say():
+    assert data.ring(4, radius=3.0).centres.tolist() == [
+        pytest.approx(place, abs=1e-6) for place in ([3, 0], [0, 3], [-3, 0], [0, -3])
+    ]
+    assert data.grid(2, spacing=4.0).centres.tolist() == [[-2, -2], [-2, 2], [2, -2], [2, 2]]
+    spiral = data.spiral(turns=1.0, radius=2.0)
+    assert spiral.centres[149].tolist() == pytest.approx([2, 0], abs=1e-5)
+    assert spiral.centres[299].tolist() == pytest.approx([-2, 0], abs=1e-5)
+
+
+def test_moons_are_those_of_scikit_learn_around_the_origin():
+    from sklearn.datasets import make_moons
+
+    theirs, labels = make_moons(200, shuffle=False)
+    toy, middle = data.two_moons(), torch.tensor([0.5, 0.25])
+    torch.testing.assert_close(toy.centres + middle, torch.from_numpy(theirs).float())
+    assert torch.equal(toy.labels, torch.from_numpy(labels))
+
+
+# files
+
+
+@pytest.fixture(scope="module")
+def written(tmp_path_factory):
+    return tiny_data.write(tmp_path_factory.mktemp("tiny"))
+
+
+@pytest.fixture
+def root(written, tmp_path, monkeypatch):
+    """A tiny data root of the test's own, chosen by the environment."""
+    shutil.copytree(written, tmp_path / "data")
+    monkeypatch.setenv("GENAUG_DATA", str(tmp_path / "data"))
+    return tmp_path / "data"
+
+
+@pytest.fixture
+def nowhere(tmp_path, monkeypatch):
+    """No data root, an empty cache."""
+    monkeypatch.delenv("GENAUG_DATA", raising=False)
+    monkeypatch.setattr(images, "CACHE", tmp_path / "cache")
+    return tmp_path / "cache"
+
+
+def file_of(root, part="train-images-idx3"):
+    return root / "MNIST" / "raw" / f"{part}-ubyte.gz"
+
+
+def extract(root):
+    for path in root.rglob("*.gz"):
+        path.with_suffix("").write_bytes(gzip.decompress(path.read_bytes()))
+        path.unlink()
+
+
+@pytest.mark.parametrize("form", ["archives", "extracted", "read-only"])
+def test_a_data_root_is_read_byte_for_byte(root, form):
+    if form == "extracted":
+        extract(root)
+    if form == "read-only":
+        for path in (*root.rglob("*"), root):
+            path.chmod(0o555 if path.is_dir() else 0o444)
+    x, y = tiny_data.pictures()
+    train, test = data.mnist(), data.mnist(train=False)
+    assert np.array_equal(train.x[:, 0].cpu(), x[:1000])
+    assert np.array_equal(train.y.cpu(), y[:1000])
+    assert np.array_equal(test.x[:, 0].cpu(), x[1000:1400])
+    assert (train.held_out, test.held_out) == (False, True)
+    assert not numbers(train) & numbers(test)
+    assert np.array_equal(data.fashion_mnist().x[:, 0].mT.cpu(), x[:1000])
+    assert not numbers(train) & numbers(data.fashion_mnist())
+    for folder in root.rglob("*"):
+        folder.chmod(0o755)
+
+
+def test_tiny_data_hold_every_class_in_both_halves_and_can_be_learnt(root):
+    train, test = data.load("mnist")
+    assert train.y.bincount().min() > 50
+    assert test.y.bincount().min() > 20
+    model = Classifier(train.shape, classes=10, hidden=(32,), generator=generator(0))
+    run(model, train, 150)
+    assert model.accuracy(test) > 0.7
+
+
+def test_pixels_stay_bytes_until_a_batch_is_drawn(root):
+    train = data.mnist()
+    batch = next(train.batches(50, generator(0)))
+    pool = data.split(train, labels_per_class=5, draw=0).pool
+    assert train.x.dtype == pool.x.dtype == torch.uint8
+    assert batch.x.dtype == torch.float32
+    assert batch.x.max() <= 1
+    assert torch.equal(train.values, train.x.float() / 255)
+    rounded = {tuple(row) for row in batch.x.mul(255).round().byte().flatten(1).tolist()}
+    assert rounded <= {tuple(row) for row in train.x.flatten(1).tolist()}
+
+
+@pytest.mark.parametrize("name", ["digits", "mnist", "fashion_mnist"])
+def test_one_name_loads_training_rows_and_a_test_half(root, name):
+    train, test = data.load(name)
+    assert (train.held_out, test.held_out) == (False, True)
+    assert not numbers(train) & numbers(test)
+
+
+def test_what_can_be_reached_is_told(root):
+    assert data.reachable() == {"digits": "embedded", "mnist": "ready", "fashion_mnist": "ready"}
+    file_of(root).unlink()
+    assert "downloaded, or set GENAUG_DATA" in data.reachable()["mnist"]
+
+
+CORRUPT = {
+    "not an archive": (lambda path: path.write_bytes(b"<html>404</html>"), "is corrupt"),
+    "half an archive": (lambda path: path.write_bytes(path.read_bytes()[:200]), "is corrupt"),
+    "damaged bytes": (
+        lambda path: path.write_bytes(path.read_bytes()[:900] + path.read_bytes()[950:]),
+        "is corrupt",
+    ),
+    "too few pixels": (
+        lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:-9])),
+        "cut short or corrupt: 784000 bytes expected, got 783991",
+    ),
+    "half a header": (
+        lambda path: path.write_bytes(gzip.compress(gzip.decompress(path.read_bytes())[:7])),
+        "is not an IDX file of 3 dimensions",
+    ),
+    "nothing in it": (lambda path: path.write_bytes(gzip.compress(b"")), "is not an IDX file"),
+    "labels for images": (
+        lambda path: path.write_bytes(file_of(path.parents[2], "train-labels-idx1").read_bytes()),
+        "is not an IDX file of 3 dimensions",
+    ),
+}
+
+
+@pytest.mark.parametrize(("damage", "said"), CORRUPT.values(), ids=CORRUPT)
+def test_a_corrupt_file_is_named(root, damage, said):
+    damage(file_of(root))
+    with pytest.raises(ValueError, match=said) as found:
+        data.mnist()
+    assert str(file_of(root)) in str(found.value)
+    assert "fetch it again" in str(found.value)
+
+
+def test_images_and_labels_that_do_not_match_are_both_named(root):
+    labels = file_of(root, "t10k-labels-idx1").read_bytes()
+    file_of(root, "train-labels-idx1").write_bytes(labels)
+    with pytest.raises(ValueError, match=r"holds 1000 images but \S+ 400 labels"):
+        data.mnist()
+
+
+def test_a_data_root_that_is_no_folder_is_named(root, monkeypatch):
+    monkeypatch.setenv("GENAUG_DATA", str(root / "elsewhere"))
+    with pytest.raises(FileNotFoundError, match=r"GENAUG_DATA must name a folder, got .*elsewhere"):
+        data.mnist()
+
+
+def test_files_that_a_data_root_lacks_are_named(root):
+    file_of(root, "t10k-labels-idx1").unlink()
+    data.mnist()
+    with pytest.raises(FileNotFoundError, match=r"MNIST/raw/t10k-images-idx3-ubyte.*labels-idx1"):
+        data.mnist(train=False)
+
+
+@pytest.mark.parametrize("error", [OSError("no route to host"), RuntimeError("Error downloading")])
+def test_without_a_network_the_reader_is_told_what_to_do_instead(nowhere, monkeypatch, error):
+    def refused(*_, **__):
+        raise error
+
+    monkeypatch.setattr("torchvision.datasets.MNIST", refused)
+    with pytest.raises(ConnectionError, match=r"could not be downloaded") as found:
+        data.mnist()
+    for advice in (str(error), "data.digits()", "GENAUG_DATA", "MNIST/raw"):
+        assert advice in str(found.value)
+
+
+def test_a_download_goes_to_the_cache_once(nowhere, written, monkeypatch):
+    calls = []
+
+    def download(root, download):
+        calls.append(shutil.copytree(written, root))
+
+    monkeypatch.setattr("torchvision.datasets.FashionMNIST", download)
+    monkeypatch.setenv("GENAUG_DATA", "")  # as good as unset
+    assert len(data.fashion_mnist()) == 1000
+    data.fashion_mnist(train=False)
+    assert calls == [nowhere]
+
+
+def test_the_tool_says_how_to_use_what_it_wrote(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(sys, "argv", ["tiny_data.py", str(tmp_path)])
+    runpy.run_path(tiny_data.__file__, run_name="__main__")
+    assert capsys.readouterr().out.strip() == f"export GENAUG_DATA={tmp_path}"
+    assert len(list(tmp_path.rglob("*.gz"))) == 8
+
+
+def test_data_live_on_the_device_that_was_chosen():
+    assert data.digits().device.type == machine.device().type
+    assert os.environ.get("GENAUG_DEVICE", data.digits().device.type) == data.digits().device.type

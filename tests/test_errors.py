@@ -1,0 +1,382 @@
+"""What bad input gets: the argument's name, what was expected, what came, before any work."""
+
+import pytest
+import torch
+from kinds import (
+    PICTURE,
+    classifier,
+    ensemble,
+    joined,
+    kinds,
+    moons,
+    run,
+    split,
+    stacked,
+    vae,
+    weights,
+)
+
+from genaug_lessons import augment, data, evaluate, machine
+from genaug_lessons.data import Dataset
+from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.nn import Dropout, small_cnn
+from genaug_lessons.random import check_device, generator
+from genaug_lessons.training import training_steps
+
+NAN, HUGE = float("nan"), float("inf")
+X, Y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+
+
+def rng():
+    return generator(0)
+
+
+def labelled():
+    return split().labelled
+
+
+def elsewhere():
+    """A small VAE on a device without generators or data."""
+    return vae(rng()).to("meta")
+
+
+def train(model, of=None, steps=1, **settings):
+    return training_steps(
+        model, split().pool if of is None else of, steps=steps, generator=rng(), **settings
+    )
+
+
+# what is wrong -> the call, and what its message says
+DATA = {
+    "x of another type": (
+        lambda: Dataset([[0.0]]),
+        "x must be a float32 or uint8 tensor, got list",
+    ),
+    "x of another dtype": (lambda: Dataset(X.double()), "x must be a float32.* got torch.float64"),
+    "x without examples": (lambda: Dataset(X[0]), r"x must have shape \(rows, .* got \(2,\)"),
+    "no rows": (lambda: Dataset(X[:0]), r"x must have shape .* with rows, got \(0, 2\)"),
+    "NaN": (lambda: Dataset(X + NAN), "x must be finite, got NaN or infinity"),
+    "infinity": (lambda: Dataset(X + HUGE, support="unit"), "x must be finite"),
+    "above the unit interval": (
+        lambda: Dataset(X + 255, support="unit"),
+        r'x must lie in \[0, 1\] for support "unit", got values from 255 to 255',
+    ),
+    "below the unit interval": (
+        lambda: Dataset(X - 0.5, support="binary"),
+        r'in \[0, 1\] for support "binary", got values from -0.5 to -0.5',
+    ),
+    "between 0 and 1": (lambda: Dataset(X + 0.5, support="binary"), "x must hold only 0 and 1"),
+    "bytes that are no pixels": (
+        lambda: Dataset(X.byte()),
+        "uint8 x holds pixels: support must be \"unit\", got 'real'",
+    ),
+    "unknown support": (lambda: Dataset(X, support="half"), "support must be one of .* got 'half'"),
+    "y of another type": (lambda: Dataset(X, [0, 1, 0, 1], 2), "y must be an int64 .* got list"),
+    "y of another dtype": (lambda: Dataset(X, Y.float(), 2), "y must be an int64 .*float32"),
+    "y of another length": (lambda: Dataset(X, Y[:3], 2), r"y must have shape \(4,\).* got \(3,\)"),
+    "y without classes": (lambda: Dataset(X, Y), "classes must be at least 2 .* got None"),
+    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be at least 2 .* got 1"),
+    "a label too high": (lambda: Dataset(X, Y + 1, 2), "y must hold labels from 0 to 1.* 1 to 2"),
+    "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
+    "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
+    "labels_per_class of 0": (lambda: cut(0), "labels_per_class must be an integer .* got 0"),
+    "half a label": (lambda: cut(0.5), "labels_per_class must be an integer .* got 0.5"),
+    "more labels than rows": (
+        lambda: cut(88),
+        "labels_per_class must not exceed .* asked for 88, class 8 has 87",
+    ),
+    "a class without rows": (
+        lambda: data.split(Dataset(X, Y, 3), labels_per_class=1, draw=0),
+        "asked for 1, class 2 has 0",
+    ),
+    "nothing left for the pool": (
+        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        "labels_per_class must leave rows for the pool, got 1 of 2 rows",
+    ),
+    "no labels to split": (
+        lambda: data.split(Dataset(X), labels_per_class=1, draw=0),
+        "dataset must have labels to be split, got y=None",
+    ),
+    "a pool of another shape": (
+        lambda: data.join(labelled(), moons()),
+        r"pool must have 10 classes, got 2",
+    ),
+    "a pool of another support": (
+        lambda: data.join(Dataset(X, Y, 2), Dataset(X, support="unit")),
+        "pool must look like labelled: .* 'real', got .* 'unit'",
+    ),
+    "a pool of bare rows": (
+        lambda: data.join(Dataset(X), Dataset(X)),
+        "labelled must have labels, got y=None",
+    ),
+    "a synthetic pool": (
+        lambda: data.join(Dataset(X, Y, 2), Dataset(X, synthetic=True)),
+        "pool must be as real as labelled",
+    ),
+    "unknown name": (lambda: data.load("cifar"), "name must be one of .*'digits'.* got 'cifar'"),
+    "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
+    "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
+    "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
+    "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
+    "points in space": (
+        lambda: data.ring().score(torch.zeros(5, 3)),
+        r"x must be points of the plane \(N, 2\), got \(5, 3\)",
+    ),
+    "stacks of unequal length": (
+        lambda: StackedData([labelled(), labelled()[:9]]),
+        r"datasets must agree in rows, .*\(50, \(1, 8, 8\).*\(9, \(1, 8, 8\)",
+    ),
+    "stacks of bytes and floats": (
+        lambda: StackedData([Dataset(X, Y, 2, "unit"), Dataset(X.byte(), Y, 2, "unit")]),
+        "datasets must agree in .*float32.*uint8",
+    ),
+    "a stack of nothing": (lambda: StackedData([]), r"datasets must agree in .* got \[\]"),
+    "a stack without labels": (lambda: StackedData([Dataset(X)]), "datasets must have labels"),
+}
+
+MODELS = {
+    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold sizes of at least 1, got \(\)"),
+    "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
+    "no latent": (lambda: vae(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
+    "an unknown likelihood": (
+        lambda: vae(rng(), likelihood="poisson"),
+        'likelihood must be "bernoulli" or "gaussian", got \'poisson\'',
+    ),
+    "one class": (lambda: vae(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "a classifier of one class": (
+        lambda: Classifier(PICTURE, classes=1, generator=rng()),
+        "classes must be at least 2, got 1",
+    ),
+    "an unknown network": (
+        lambda: classifier(rng(), network="rnn"),
+        'network must be "mlp" or "cnn", got \'rnn\'',
+    ),
+    "an empty layer": (
+        lambda: classifier(rng(), hidden=(8, 0)),
+        r"layer sizes must be at least 1, got \(64, 8, 0, 10\)",
+    ),
+    "an empty convolution": (
+        lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
+        r"layer sizes must be at least 1, got \(0,\)",
+    ),
+    "a flat shape for a cnn": (
+        lambda: classifier(rng(), shape=(64,), network="cnn"),
+        r"shape must be \(channels, height, width\) for a cnn, got \(64,\)",
+    ),
+    "a picture too small for a cnn": (
+        lambda: classifier(rng(), shape=(1, 3, 8), network="cnn"),
+        r"shape must survive 2 halvings, got \(1, 3, 8\)",
+    ),
+    "dropout of everything": (lambda: Dropout(1.0), r"dropout must lie in \[0, 1\), got 1.0"),
+    "negative dropout": (lambda: classifier(rng(), dropout=-0.1), r"dropout must .* got -0.1"),
+    "dropout without a generator": (
+        lambda: Dropout(0.5)(X, None),
+        "generator must be given while dropout is training, got None",
+    ),
+    "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
+    "an ensemble of several widths": (
+        lambda: Ensemble([classifier(rng()), classifier(rng(), hidden=(5,))]),
+        "models must share one architecture, got .*out_features=16.*out_features=5",
+    ),
+    "an ensemble of several dropouts": (
+        lambda: Ensemble([classifier(rng(), dropout=p) for p in (0.1, 0.2)]),
+        "models must share one architecture, got .*p=0.1.*p=0.2",
+    ),
+    "conditional models per class": (
+        lambda: augment.PerClass(lambda: vae(rng(), classes=10), classes=10),
+        "make_model must make unconditional models",
+    ),
+    "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
+}
+
+SAMPLING = {
+    "a missing label": (lambda m: sample(m, 3), "label must be given, 0 to 9: .* conditional"),
+    "an unknown label": (lambda m: sample(m, 3, 10), "label must lie in 0 to 9, got 10"),
+    "a negative label": (lambda m: sample(m, 3, -1), "label must lie in 0 to 9, got -1"),
+    "half a label": (lambda m: sample(m, 1, 0.5), "label must be an int or .* got 0.5"),
+    "two labels for three": (
+        lambda m: sample(m, 3, Y[:2]),
+        r"label must be an int or \(3,\) int64",
+    ),
+    "a table of labels": (lambda m: sample(m, 4, Y.view(2, 2)), r"label must be an int or \(4,\)"),
+    "no samples": (lambda m: sample(m, 0, 1), "n must be an integer of at least 1, got 0"),
+    "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer of at least 1, got 1.5"),
+    "an empty bank": (
+        lambda m: augment.bank(m, per_class=0, generator=rng()),
+        "per_class must be at least 1, got 0",
+    ),
+    "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
+    "an unwanted label": (lambda _: sample(vae(rng()), 3, 1), "label must not be given"),
+    "codes with unwanted labels": (
+        lambda _: vae(rng()).encode(labelled().x, labelled().y),
+        "label must not be given: this model knows no labels",
+    ),
+    "a generator on another device": (
+        lambda _: elsewhere().sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\), got one on \w+",
+    ),
+}
+
+TRAINING = {
+    "no steps": (lambda m: train(m, steps=0), "steps must be an integer of at least 1, got 0"),
+    "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
+    "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
+    "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
+    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be at least 1, got 0"),
+    "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
+    "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
+    "an unknown schedule": (
+        lambda m: train(m, schedule="linear"),
+        'schedule must be "constant" or "cosine", got \'linear\'',
+    ),
+    "an unknown setting": (
+        lambda m: train(m, learning_rate=0.1),
+        "VAE does not know the setting 'learning_rate'; it has .*'lr'",
+    ),
+    "data of another shape": (
+        lambda m: train(m, moons()),
+        r"data must have examples of shape \(1, 8, 8\), got \(2,\)",
+    ),
+    "a bare tensor of NaN": (lambda m: train(m, torch.zeros(3, 1, 8, 8) + NAN), "x must be finite"),
+    "a bare tensor out of range": (
+        lambda m: train(m, torch.full((3, 1, 8, 8), 255.0)),
+        r"x must lie in \[0, 1\] .* got values from 255 to 255",
+    ),
+    "data of another support": (
+        lambda m: train(m, Dataset(torch.zeros(3, 1, 8, 8))),
+        'data must have support "unit" for this model, got "real"',
+    ),
+    "a stack for a single model": (
+        lambda m: train(m, stacked()),
+        "data must hold no stacked data sets for VAE, got 3 stacked data sets",
+    ),
+    "data on another device": (
+        lambda _: train(elsewhere()),
+        r"data must be on the model's device meta, got \w+",
+    ),
+    "a generator on another device": (
+        lambda m: check_device(rng(), torch.device("meta"), "data"),
+        r"must be on the device of the data \(meta\).* generator\(seed, device='meta'\)",
+    ),
+}
+
+LABELS = {
+    "data without labels": (
+        lambda m: train(m, Dataset(labelled().x, support="unit")),
+        "data must have labels for this model, got y=None",
+    ),
+    "other classes": (
+        lambda m: train(m, Dataset(labelled().x, labelled().y % 3, 3, "unit")),
+        "data must have 10 classes, got 3",
+    ),
+}
+
+
+def cut(labels_per_class):
+    return data.split(data.digits(), labels_per_class=labels_per_class, draw=0)
+
+
+def sample(model, n, label=None):
+    return model.sample(n, label=label, generator=rng())
+
+
+def over(cases):
+    return pytest.mark.parametrize(("wrong", "said"), cases.values(), ids=cases)
+
+
+@over(DATA)
+def test_bad_data_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
+
+
+@over(MODELS)
+def test_a_model_that_cannot_be_made_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
+
+
+@over(SAMPLING)
+def test_a_sample_that_cannot_be_drawn_is_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong(vae(rng(), classes=10))
+
+
+@over(TRAINING)
+def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
+    refused_before_it_begins(vae(rng()), wrong, said)
+
+
+@over(LABELS)
+@pytest.mark.parametrize(
+    "make", [classifier, lambda rng: vae(rng, classes=10)], ids=["classifier", "vae"]
+)
+def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
+    refused_before_it_begins(make(rng()), wrong, said)
+
+
+def refused_before_it_begins(model, wrong, said):
+    before = weights(model)
+    with pytest.raises(ValueError, match=said):
+        wrong(model)
+    assert (model.steps_done, model.seen) == (0, None)
+    assert all(torch.equal(value, before[name]) for name, value in weights(model).items())
+
+
+@kinds()
+def test_only_models_that_can_use_unlabelled_rows_get_them(kind):
+    model = kind.new()
+    if model.classes is None or model.takes_unlabelled:
+        return
+    of = joined() if model.shape == PICTURE else data.join(moons(), Dataset(moons().x))
+    of = StackedData([of] * model.stack) if model.stack else of
+    said = f"data must be labelled throughout: {type(model).__name__} cannot learn y = -1"
+    refused_before_it_begins(model, lambda model: train(model, of), said)
+
+
+@kinds(can="classifies")
+def test_scoring_needs_pictures_of_the_right_shape_and_their_answers(kind):
+    model = kind.new()
+    score = model.accuracies if model.stack else model.accuracy
+    with pytest.raises(ValueError, match="test must be labelled throughout"):
+        score(split().pool)
+    with pytest.raises(ValueError, match=r"test must have examples of shape \(1, 8, 8\), got \(2,"):
+        score(moons())
+
+
+def test_an_ensemble_takes_a_data_set_for_each_of_its_models():
+    for of, found in ((labelled(), "no"), (StackedData([labelled()] * 2), "2")):
+        said = f"data must hold 3 stacked data sets for Ensemble, got {found} stacked"
+        refused_before_it_begins(ensemble(rng()), lambda model, of=of: train(model, of), said)
+
+
+def test_a_single_bank_for_a_stack_is_refused():
+    bank = augment.bank(vae(rng(), classes=10), per_class=1, generator=rng())
+    with pytest.raises(ValueError, match="bank must be stacked as the data are"):
+        augment.Augmented(stacked(), bank=bank)
+
+
+def test_a_device_that_was_refused_leaves_the_chosen_one():
+    before = machine.device()
+    with pytest.raises(ValueError, match="cannot be used on this machine"):
+        machine.use_device("cuda:99")
+    assert machine.device() == before
+
+
+def test_a_leak_explains_itself_and_what_to_do():
+    model = classifier(rng())
+    run(model, labelled(), 1)
+    with pytest.raises(data.Leak) as found:
+        model.accuracy(labelled()[:7])
+    for words in ("has seen 7 of the 7 rows", "memory, not learning", "score on its test half"):
+        assert words in str(found.value)
+
+
+def test_a_study_refuses_what_it_cannot_pair():
+    arm = evaluate.Arm("affine", transform=augment.Affine())
+    with pytest.raises(ValueError, match="draws must be at least 2 for an interval, got 1"):
+        evaluate.study([arm], draws=1)
+    with pytest.raises(ValueError, match="arms must have different names"):
+        evaluate.study([arm, arm])

@@ -1,0 +1,161 @@
+"""The house rules that can be read off the source: who imports whom, where chance comes from."""
+
+import ast
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+PACKAGE = Path(__file__).parent.parent / "genaug_lessons"
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+# From the ground up: each part imports its own layer and those above it in this list.
+LAYERS = [
+    {"random", "machine", "progress"},
+    {"nn", "data", "plots"},
+    {"training", "ensemble"},
+    {"models"},
+    {"augment", "evaluate"},
+    {"widgets", "exercises"},
+    {"__main__"},
+]
+HEAVY = ("matplotlib", "sklearn", "scipy", "torchvision", "ipywidgets", "torch._dynamo")
+ONLY_IN = {"matplotlib": {"plots", "widgets"}, "ipywidgets": {"widgets"}}
+
+SEEDED = re.compile(  # fine with a generator
+    r"torch\.(rand|randn|randint|randperm|normal|bernoulli|multinomial|poisson)"
+    r"|.*\.(uniform|normal|bernoulli|exponential|random|cauchy|geometric|log_normal)_"
+)
+GLOBAL = re.compile(  # never fine: these draw from the global state, or set it
+    r"torch\.(seed|manual_seed|set_rng_state|\w+_like)|torch\.(random|distributions)\..*|random\..*"
+    r"|(torch\.)?nn\.(Linear|Bilinear|Conv\w+|Embedding|RNN|LSTM|GRU|\w*Dropout\w*|init\..*)"
+    r"|(F|torch|torch\.nn\.functional)\.\w*dropout\w*|(np|numpy)\.random\.(?!default_rng).*"
+    r"|(\w+\.)*DataLoader"
+)
+HARMLESS = {"torch.zeros_like", "torch.ones_like", "torch.full_like", "torch.empty_like"}
+
+over_files = pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(PACKAGE)))
+
+
+def nodes(path, *types):
+    return [
+        node for node in ast.walk(ast.parse(path.read_text("utf-8"))) if isinstance(node, types)
+    ]
+
+
+def imports(path):
+    """Full names of the modules that a file imports, at its top or within a function."""
+    for node in nodes(path, ast.Import, ast.ImportFrom):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif node.module == "genaug_lessons":
+            yield from (f"genaug_lessons.{alias.name}" for alias in node.names)
+        else:
+            yield node.module
+
+
+def part(path):
+    """The part of the house a file belongs to: `data` for data/toys.py, `nn` for nn.py."""
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def layer(name):
+    return next(number for number, names in enumerate(LAYERS) if name in names)
+
+
+@over_files
+def test_imports_point_downwards(path):
+    own = part(path)
+    if own == "__init__":
+        assert list(imports(path)) == []
+        return
+    for name in imports(path):
+        if name.startswith("genaug_lessons.") and (other := name.split(".")[1]) != own:
+            assert layer(other) <= layer(own), f"{own} must not import {name}"
+
+
+def test_parts_of_the_house_import_each_other_without_circles():
+    graph = {part(path): set() for path in FILES}
+    for path in FILES:
+        others = {
+            name.split(".")[1] for name in imports(path) if name.startswith("genaug_lessons.")
+        }
+        graph[part(path)] |= others - {part(path)}
+    while free := [name for name, others in graph.items() if not others & graph.keys()]:
+        for name in free:
+            del graph[name]
+    assert graph == {}
+
+
+@over_files
+def test_drawing_and_widgets_stay_in_their_own_files(path):
+    for name in imports(path):
+        allowed = ONLY_IN.get(name.split(".")[0], {part(path)})
+        assert part(path) in allowed, f"{name} belongs to {allowed}"
+
+
+@over_files
+def test_plots_gets_arrays_and_knows_no_model(path):
+    if part(path) == "plots":
+        assert [name for name in imports(path) if name.startswith("genaug_lessons")] == []
+
+
+@over_files
+def test_every_draw_takes_a_generator(path):
+    for call in nodes(path, ast.Call):
+        name, given = ast.unparse(call.func), {keyword.arg for keyword in call.keywords}
+        where = f"line {call.lineno}: {name}"
+        assert name in HARMLESS or not GLOBAL.fullmatch(name), where
+        assert "generator" in given or not SEEDED.fullmatch(name), f"{where} without a generator"
+        assert call.args or not name.endswith("default_rng"), f"{where} without a seed"
+    assert not {"random", "numpy.random", "torch.distributions"} & set(imports(path))
+
+
+@over_files
+def test_a_users_mistake_never_meets_a_bare_assert(path):
+    assert nodes(path, ast.Assert) == []
+
+
+@over_files
+def test_everything_public_says_what_it_is(path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert ast.get_docstring(tree), "the module"
+    for node in public(tree):
+        assert ast.get_docstring(node), f"line {node.lineno}: {node.name}"
+
+
+def public(parent):
+    """Functions and classes whose names promise something; `forward` is nn.Module's promise."""
+    for node in parent.body:
+        if isinstance(node, (ast.FunctionDef, ast.ClassDef)) and not node.name.startswith("_"):
+            if node.name != "forward":
+                yield node
+            if isinstance(node, ast.ClassDef):
+                yield from public(node)
+
+
+@over_files
+def test_a_file_holds_one_idea(path):
+    documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
+    prose = {
+        line
+        for node in nodes(path, *documented)
+        if ast.get_docstring(node)
+        for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
+    }
+    lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
+    code = [text for number, text in lines if number not in prose and text.split("#")[0].strip()]
+    assert len(code) <= 220, "two ideas, two files"
+
+
+def test_importing_the_front_door_loads_nothing_heavy():
+    program = (
+        "import sys, genaug_lessons\n"
+        "from genaug_lessons import augment, data, evaluate\n"
+        f"print([name for name in {HEAVY} if name in sys.modules])"
+    )
+    command = [sys.executable, "-c", program]
+    found = subprocess.run(command, cwd=PACKAGE.parent, check=True, capture_output=True, text=True)
+    assert found.stdout.strip() == "[]"

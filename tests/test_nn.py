@@ -1,0 +1,107 @@
+"""Small networks: initial weights, dropout, and the two architectures against literal loops."""
+
+import math
+
+import pytest
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+from genaug_lessons.nn import Dropout, Net, conv, linear, mlp, small_cnn
+from genaug_lessons.random import generator, normal, uniform
+
+LAYERS = {
+    "linear": (lambda rng: linear(400, 200, generator=rng), 400),
+    "conv": (lambda rng: conv(40, 60, generator=rng), 9 * 40),
+}
+
+
+@pytest.mark.parametrize(("make", "fan_in"), LAYERS.values(), ids=LAYERS)
+def test_initial_weights_are_uniform_within_one_over_the_root_of_the_fan_in(make, fan_in):
+    layer, bound = make(generator(0)), 1 / math.sqrt(fan_in)
+    for values in (layer.weight, layer.bias):
+        share = (values.detach().flatten().cpu() / bound + 1) / 2  # uniform in [0, 1)
+        assert share.min() >= 0
+        assert share.max() <= 1
+        n = len(share)
+        exact = (torch.arange(n) + 0.5) / n
+        # Kolmogorov and Smirnov: the largest gap exceeds 2.2 / sqrt(n) once in 8000 times.
+        assert (share.sort().values - exact).abs().max() < 2.2 / math.sqrt(n)
+
+
+@pytest.mark.parametrize(("make", "_"), LAYERS.values(), ids=LAYERS)
+def test_layers_start_with_the_bounds_of_torchs_own(make, _):
+    ours = make(generator(0))
+    if isinstance(ours, nn.Linear):
+        theirs = nn.Linear(ours.in_features, ours.out_features)
+    else:
+        theirs = nn.Conv2d(ours.in_channels, ours.out_channels, 3, padding=1)
+    for mine, other in zip(ours.parameters(), theirs.parameters(), strict=True):
+        largest = other.abs().max().item()
+        assert mine.abs().max().item() == pytest.approx(largest, rel=10 / len(mine.flatten()))
+
+
+def test_dropout_is_torchs_formula_under_the_same_mask():
+    x, p = normal((64, 32), generator(0)), 0.3
+    mask = uniform((64, 32), generator(1)) >= p
+    found = Dropout(p)(x, generator(1))
+    torch.testing.assert_close(found, x * mask / (1 - p))
+    assert torch.equal(found != 0, mask)
+    theirs = F.dropout(x, p)
+    both = (found != 0) & (theirs != 0)
+    torch.testing.assert_close(found[both], theirs[both])
+
+
+def test_dropout_keeps_the_mean_and_has_the_variance_of_a_switch():
+    p, n = 0.3, 100_000
+    values = Dropout(p)(torch.ones(n, device=generator(0).device), generator(0)).double()
+    variance = p / (1 - p)  # of a switch that is 1 / (1 - p) with probability 1 - p
+    assert abs(values.mean() - 1) < 5 * math.sqrt(variance / n)
+    fourth = (values - 1).pow(4).mean()
+    assert abs(values.var() - variance) < 5 * math.sqrt((fourth - variance**2) / n)
+
+
+def test_dropout_rests_while_evaluating_and_without_probability():
+    x = normal((8, 4), generator(0))
+    assert Dropout(0.5).eval()(x, None) is x
+    assert Dropout(0.0)(x, None) is x
+
+
+def test_a_dense_network_is_matrix_products_with_rectifiers_between():
+    network = mlp((6, 5, 4, 3), generator=generator(0))
+    (first, second, third), x = network[::3], normal((7, 6), generator(1))
+    h = (x @ first.weight.T + first.bias).clamp_min(0)
+    h = (h @ second.weight.T + second.bias).clamp_min(0)
+    torch.testing.assert_close(network(x), h @ third.weight.T + third.bias)
+
+
+def test_a_dense_network_without_hidden_layers_is_linear():
+    network = mlp((6, 3), generator=generator(0))
+    x, y = normal((7, 6), generator(1)), normal((7, 6), generator(2))
+    torch.testing.assert_close(network(x + y) + network(0 * x), network(x) + network(y))
+
+
+def test_a_convolution_is_a_weighted_sum_over_each_pixels_neighbours():
+    layer, x = conv(2, 3, generator=generator(0)), normal((1, 2, 5, 6), generator(1))
+    padded, found = F.pad(x, (1, 1, 1, 1))[0], layer(x)
+    assert found.shape == (1, 3, 5, 6)
+    for row, column in ((0, 0), (2, 3), (4, 5)):
+        window = padded[:, row : row + 3, column : column + 3]
+        expected = (layer.weight * window).sum((1, 2, 3)) + layer.bias
+        torch.testing.assert_close(found[0, :, row, column], expected)
+
+
+def test_a_small_cnn_halves_its_pictures_once_for_each_convolution():
+    network = small_cnn((1, 9, 12), 5, channels=(3, 4), dropout=0.5, generator=generator(0))
+    x = normal((2, 1, 9, 12), generator(1))
+    h = F.max_pool2d(network[0](x).relu(), 2)
+    h = F.max_pool2d(network[3](h).relu(), 2)
+    assert h.shape == (2, 4, 2, 3)
+    torch.testing.assert_close(network.eval()(x), network[-1](h.flatten(1)))
+
+
+def test_every_dropout_of_a_network_gets_the_generator():
+    network = Net(Dropout(0.5), nn.Identity(), Dropout(0.5))
+    x, rng = torch.ones(100, 10, device=generator(0).device), generator(0)
+    kept = (uniform((100, 10), rng) >= 0.5) & (uniform((100, 10), rng) >= 0.5)
+    assert torch.equal(network(x, generator(0)), 4.0 * kept)

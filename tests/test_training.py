@@ -1,0 +1,273 @@
+"""The loop: an iterator of steps, its learning rate, its history, and what an interrupt leaves."""
+
+import math
+import os
+import signal
+import threading
+
+import pytest
+import torch
+from kinds import KINDS, classifier, moved, run, scramble, split, vae, weights
+from torch import nn
+
+from genaug_lessons import data, progress
+from genaug_lessons.random import generator, normal
+from genaug_lessons.training import GradientUpdate, Model, Objective, fit, training_steps
+
+BETAS = (0.9, 0.999)
+
+
+class Duel(Model):
+    """Two players with a parameter each: one lowers (a - b)^2, the other raises it."""
+
+    def __init__(self):
+        super().__init__(2)
+        self.a, self.b = nn.Parameter(torch.tensor(1.0)), nn.Parameter(torch.tensor(-1.0))
+        self.to(generator(0).device)
+
+    def objectives(self):
+        def gap(batch, rng):
+            return (self.a - self.b).square() + 0 * batch.x.sum()
+
+        return [
+            Objective("near", [self.a], gap),
+            Objective("far", [self.b], lambda batch, rng: -gap(batch, rng)),
+        ]
+
+
+def points(rows=8):
+    return data.Dataset(normal((rows, 2), generator(0)))
+
+
+def steps(model, of, count, **arguments):
+    return training_steps(model, of, steps=count, generator=generator(0), **arguments)
+
+
+def step_size(training):
+    """How far the next update moves the duel's first parameter."""
+    before = training.model.a.item()
+    next(training)
+    return abs(training.model.a.item() - before)
+
+
+# the update
+
+
+@pytest.mark.parametrize("weight_decay", [0.0, 0.1])
+def test_updates_are_those_of_torchs_adam_on_the_same_gradients(weight_decay):
+    model, twin = (scramble(classifier(generator(0))).double() for _ in range(2))
+    settings = {"lr": 0.01, "betas": (0.8, 0.99)}
+    update = GradientUpdate(model.objectives(), weight_decay=weight_decay, **settings)
+    kind = torch.optim.AdamW if weight_decay else torch.optim.Adam
+    theirs = kind(twin.parameters(), weight_decay=weight_decay, **settings)
+    x, y = split().labelled.values.double(), split().labelled.y
+    for _ in range(4):
+        loss = update(data.Batch(x, y), generator(0))["cross-entropy"]
+        theirs.zero_grad()
+        expected = nn.functional.cross_entropy(twin(x), y)
+        expected.backward()
+        theirs.step()
+        torch.testing.assert_close(loss, expected.detach())
+    for mine, other in zip(model.parameters(), twin.parameters(), strict=True):
+        torch.testing.assert_close(mine, other, rtol=0, atol=1e-12)
+
+
+def test_updates_are_adams_formula_written_out():
+    model, gradient_of = Duel(), lambda a, b: 2 * (a - b)
+    a, b, m, v = 1.0, -1.0, 0.0, 0.0
+    update = GradientUpdate(model.objectives()[:1], lr=0.1, betas=BETAS, weight_decay=0.0)
+    for t in range(1, 6):
+        g = gradient_of(a, b)
+        m, v = 0.9 * m + 0.1 * g, 0.999 * v + 0.001 * g**2
+        a -= 0.1 * (m / (1 - 0.9**t)) / (math.sqrt(v / (1 - 0.999**t)) + 1e-8)
+        update(next(points().batches(4, generator(0))), generator(0))
+        assert model.a.item() == pytest.approx(a, rel=1e-5)
+    assert model.b.item() == -1
+
+
+def test_objectives_take_turns_and_the_second_sees_what_the_first_did():
+    training = steps(Duel(), points(), 1, lr=0.5)
+    losses = next(training).losses
+    assert losses["near"].item() == pytest.approx(4.0)  # a = 1, b = -1
+    assert losses["far"].item() == pytest.approx(-2.25)  # a = 0.5 by now
+    assert (training.model.a.item(), training.model.b.item()) == pytest.approx((0.5, -1.5))
+
+
+# the iterator
+
+
+def test_nothing_is_trained_until_somebody_asks_for_a_step():
+    model = vae(generator(0))
+    before = weights(model)
+    training = steps(model, split().pool, 3)
+    assert moved(model, before) == set()
+    assert model.steps_done == training.index == 0
+    next(training)
+    assert moved(model, before)
+    assert model.steps_done == training.index == 1
+
+
+def test_steps_are_numbered_from_one_to_the_last_and_then_it_is_over():
+    training = steps(vae(generator(0)), split().pool, 4)
+    assert [step.index for step in training] == [1, 2, 3, 4]
+    assert list(training) == []
+    assert training.model.steps_done == 4
+
+
+def test_a_model_is_ready_for_use_between_any_two_steps():
+    training = steps(classifier(generator(0), dropout=0.5), split().labelled, 2)
+    for _ in training:
+        assert not training.model.training
+
+
+def test_history_holds_the_losses_of_every_step():
+    training, said = steps(vae(generator(0)), split().pool, 5), []
+    for step in training:
+        said.append(step.losses["negative ELBO"].item())
+        assert not step.losses["negative ELBO"].requires_grad
+        assert training.losses() == {"negative ELBO": said}
+
+
+def test_fit_is_the_iterator_run_to_its_end():
+    first, second = vae(generator(0)), vae(generator(0))
+    training = run(first, split().pool, 5)
+    other = steps(second, split().pool, 5)
+    list(other)
+    assert training.losses() == other.losses()
+    assert moved(first, weights(second)) == set()
+    assert training.model is first
+
+
+def test_a_bare_tensor_trains_a_model_that_needs_no_labels():
+    first, second = vae(generator(0)), vae(generator(0))
+    run(first, split().pool.values, 2)
+    run(second, split().pool, 2)
+    assert moved(first, weights(second)) == set()
+
+
+# the learning rate
+
+
+def test_the_first_update_moves_by_the_learning_rate():
+    assert step_size(steps(Duel(), points(), 9, lr=0.25)) == pytest.approx(0.25, rel=1e-5)
+
+
+def test_changing_the_learning_rate_changes_the_very_next_update():
+    slow, fast = (steps(Duel(), points(), 9, lr=0.01) for _ in range(2))
+    assert step_size(slow) == step_size(fast)
+    fast.lr = 0.05
+    assert step_size(fast) == pytest.approx(5 * step_size(slow), rel=1e-2)
+    fast.lr, before = 0.0, weights(fast.model)
+    next(fast)
+    assert moved(fast.model, before) == set()
+
+
+def test_a_cosine_schedule_falls_from_the_whole_rate_to_nothing():
+    training = steps(Duel(), points(), 50, lr=0.1, schedule="cosine")
+    rates = [training.update.optimizers[0].param_groups[0]["lr"] for _ in training]
+    expected = [0.05 * (1 + math.cos(math.pi * done / 50)) for done in range(50)]
+    assert rates == pytest.approx(expected)
+    assert rates[-1] < 0.1 / 500
+
+
+def test_a_constant_schedule_stays():
+    training = steps(Duel(), points(), 5, lr=0.1, schedule="constant")
+    assert {training.update.optimizers[1].param_groups[0]["lr"] for _ in training} == {0.1}
+
+
+def test_every_class_of_a_per_class_model_follows_the_learning_rate():
+    kind = next(kind for kind in KINDS if kind.name == "per class")
+    training = steps(kind.new(), kind.data(), 3)
+    next(training)
+    before = weights(training.model)
+    training.lr = 0.0
+    next(training)
+    assert moved(training.model, before) == set()
+
+
+# monitors
+
+
+def test_monitors_look_every_so_often_and_at_the_end():
+    looks = {"done": lambda model: model.steps_done}
+    training = steps(Duel(), points(), 7, monitors=looks, monitor_every=3)
+    assert [step.monitors for step in training] == [
+        {}, {}, {"done": 3}, {}, {}, {"done": 6}, {"done": 7},
+    ]  # fmt: skip
+    assert training.monitored == {"done": [(3, 3), (6, 6), (7, 7)]}
+
+
+# interrupts
+
+
+def interrupt(model):
+    os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_an_interrupt_ends_fit_after_the_step_under_way(capsys):
+    model, before = vae(generator(0)), signal.getsignal(signal.SIGINT)
+    training = run(model, split().pool, 50, monitors={"stop": interrupt}, monitor_every=3)
+    assert model.steps_done == training.index == 3
+    assert len(training.losses()["negative ELBO"]) == 3
+    assert "interrupted after 3 of 50 steps; the model can be used" in capsys.readouterr().out
+    assert signal.getsignal(signal.SIGINT) is before
+    assert model.sample(2, generator=generator(0)).isfinite().all()
+    run(model, split().pool, 2, resume=True)
+    assert model.steps_done == 5
+
+
+def test_an_interrupt_between_steps_of_the_readers_own_loop_loses_nothing():
+    training = steps(vae(generator(0)), split().pool, 6)
+    with pytest.raises(KeyboardInterrupt):
+        for step in training:
+            if step.index == 2:
+                raise KeyboardInterrupt
+    list(training)
+    whole = vae(generator(0))
+    run(whole, split().pool, 6)
+    assert moved(whole, weights(training.model)) == set()
+
+
+def test_a_quiet_fit_prints_nothing_and_a_bar_leaves_nothing_behind(capsys):
+    run(Duel(), points(), 3)
+    fit(Duel(), points(), steps=3, generator=generator(0))
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_bar_in_a_notebook_counts_the_steps_and_empties_itself(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, content, raw):
+            shown.append(content["text/html"])
+
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress, "REDRAW_SECONDS", -1)  # at every step
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
+    assert list(progress.progress("abc", 3, "R&B")) == ["a", "b", "c"]
+    assert [html.split(", about")[0] for html in shown[:2]] == [
+        f'<progress value="{done}" max="3"></progress> R&amp;B: {done} of 3' for done in (1, 2)
+    ]
+    assert shown[-1] == ""
+    for _ in progress.progress("abc", 3, "left early"):
+        break
+    assert shown[-1] == ""
+
+
+def test_training_in_another_thread_leaves_the_interrupt_alone():
+    before = signal.getsignal(signal.SIGINT)
+    worker = threading.Thread(target=run, args=(model := Duel(), points(), 3))
+    worker.start()
+    worker.join()
+    assert model.steps_done == 3
+    assert signal.getsignal(signal.SIGINT) is before
+
+
+def test_an_error_in_a_step_reaches_the_reader_and_gives_the_interrupt_back():
+    def broken(model):
+        raise RuntimeError("a monitor of the reader's own")
+
+    before = signal.getsignal(signal.SIGINT)
+    with pytest.raises(RuntimeError, match="the reader's own"):
+        run(Duel(), points(), 3, monitors={"broken": broken}, monitor_every=1)
+    assert signal.getsignal(signal.SIGINT) is before
