@@ -21,7 +21,8 @@ from torch import Tensor
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
-LINES = ("-", "--", "-.", ":")
+_DASHES = ((8, 2), (3, 1, 1, 1, 1, 1), (1, 3), (8, 2, 2, 2), (4, 1, 1, 1), (2, 4))
+LINES = ("-", "--", "-.", ":", *((0, dashes) for dashes in _DASHES))
 DPI = 110
 
 
@@ -31,14 +32,15 @@ def image_grid(
     """Pictures in a grid, grey (C = 1) or colour (C = 3), black 0 to white 1.
 
     Args:
-        images: (N, C, H, W) in [0, 1]; values outside are clipped.
+        images: (N, C, H, W) in [0, 1], or bytes; values outside are clipped.
         columns: pictures per row; all in one row by default.
         rows: a label for each row.
         about: what the pictures are, for the alt text.
     """
-    if images.ndim != 4 or images.shape[1] not in (1, 3):
+    if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
-    x = images.detach().float().clamp(0, 1).cpu()
+    scale = 255 if images.dtype == torch.uint8 else 1
+    x = (images.detach().float() / scale).clamp(0, 1).cpu()
     columns = columns or len(x)
     lines = -(-len(x) // columns)
     side = min(0.8, 9 / columns)
@@ -75,17 +77,19 @@ def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str
         ylabel: the quantity with its unit.
         xlabel: what is counted along the horizontal axis.
     """
+    if not curves or not all(map(len, curves.values())):
+        raise ValueError("curves must hold at least one value for each name, and one name")
     figure, axis = plt.subplots(figsize=(6, 3))
-    said = []
+    said, longest = [], max(map(len, curves.values()))
     for (name, values), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(LINES)):
         span = max(1, len(values) // 100)
         kept = np.asarray(values[: len(values) // span * span]).reshape(-1, span)
         steps = span * (np.arange(len(kept)) + 1)
-        axis.plot(steps, kept.mean(1), dash, color=colour, label=name)
+        axis.plot(steps, kept.mean(1), linestyle=dash, color=colour, label=name)
         said.append(f"{name} from {values[0]:.3g} to {kept[-1].mean():.3g}")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.legend()
-    return show(figure, f"{ylabel} over {len(values)} {xlabel}s: {', '.join(said)}")
+    return show(figure, f"{ylabel} over {longest} {xlabel}s: {', '.join(said)}")
 
 
 def plane(extent: float, points: int = 120) -> Tensor:
@@ -106,7 +110,12 @@ def density(
         about: what the function is, for the label and the alt text.
     """
     side = round(len(where) ** 0.5)
-    x, y, z = (part.reshape(side, side).cpu().numpy() for part in (*where.T, values))
+    if where.shape != (side**2, 2) or values.shape != (side**2,):
+        raise ValueError(
+            "where must be the (P * P, 2) lattice from plane and values (P * P,), "
+            f"got {tuple(where.shape)} and {tuple(values.shape)}"
+        )
+    x, y, z = (part.detach().reshape(side, side).cpu().numpy() for part in (*where.T, values))
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     shades = axis.contourf(x, y, z, levels=12, cmap="Greys")
     axis.contour(x, y, z, levels=6, colors="0.4", linewidths=0.5)
@@ -131,6 +140,8 @@ def samples(points: Mapping[str, Tensor]) -> str:
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
     said = []
     for (name, x), colour, marker in zip(points.items(), cycle(COLOURS), cycle(MARKERS)):
+        if x.ndim != 2 or x.shape[1] != 2:
+            raise ValueError(f"points must be (N, 2) for each name, got {name}: {tuple(x.shape)}")
         x = x.detach().cpu()
         axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7, label=name)
         said.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")

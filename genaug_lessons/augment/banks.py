@@ -33,6 +33,8 @@ class Augmented:
         if (bank is None) == (transform is None):
             raise ValueError("exactly one of bank and transform must be given")
         check_probability("share", share)
+        if bank is not None and bank.stack != data.stack:
+            raise ValueError("bank must be stacked as the data are: use StackedData for both")
         if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):
             raise ValueError(
                 f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
@@ -40,7 +42,7 @@ class Augmented:
             )
         self.data, self.bank, self.transform, self.share = data, bank, transform, share
         self.shape, self.classes, self.support = data.shape, data.classes, data.support
-        self.device = data.device
+        self.device, self.stack = data.device, data.stack
         parts = [data] if bank is None else [data, bank]
         self.held_out = any(part.held_out for part in parts)
         self.labelled = all(part.labelled for part in parts)
@@ -50,17 +52,17 @@ class Augmented:
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Batches of which round(share * batch_size) examples are augmented."""
         augmented = round(self.share * batch_size)
+        axis = 0 if self.stack is None else 1  # of the examples within a batch
+        if augmented == 0:
+            yield from self.data.batches(batch_size, generator)
         if self.bank is not None:
             parts = [(self.data, batch_size - augmented), (self.bank, augmented)]
             streams = [part.batches(size, generator) for part, size in parts if size]
-            yield from map(_side_by_side, zip(*streams, strict=True))
-            return
+            for batches in zip(*streams, strict=True):
+                yield _side_by_side(batches, axis)
         for batch in self.data.batches(batch_size, generator):
-            changed = self.transform.on_batch(_rows(batch, slice(augmented)), generator)
-            kept = _rows(batch, slice(augmented, None))
-            if changed.y.is_floating_point() and not kept.y.is_floating_point():
-                kept = kept._replace(y=F.one_hot(kept.y, self.classes).to(changed.y))
-            yield _side_by_side((changed, kept))
+            first, rest = _cut(batch, augmented, axis)
+            yield _side_by_side((self.transform.on_batch(first, generator), rest), axis)
 
 
 class PerClass(Model):
@@ -143,16 +145,21 @@ def labelled_by(model, pool: Dataset) -> Dataset:
     return replace(pool, y=model.predict(pool.values), classes=model.classes)
 
 
-def _rows(batch: Batch, rows: slice) -> Batch:
-    """Some rows of a batch (B, ...) or of a stack of batches (K, B, ...)."""
-    if batch.y.ndim == 1:
-        return batch._replace(x=batch.x[rows], y=batch.y[rows])
-    return batch._replace(x=batch.x[:, rows], y=batch.y[:, rows])
+def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:
+    """A batch as two: its first `at` examples and the rest."""
+    x = batch.x.tensor_split([at], axis)
+    y = (None, None) if batch.y is None else batch.y.tensor_split([at], axis)
+    return [batch._replace(x=part, y=labels) for part, labels in zip(x, y, strict=True)]
 
 
-def _side_by_side(parts: Sequence[Batch]) -> Batch:
-    """Batches joined along the batch axis, which is the last one of hard labels."""
-    first = parts[0]
-    axis = first.y.ndim - 1 - first.y.is_floating_point()
-    x, y = (torch.cat([part[i] for part in parts], dim=axis) for i in (0, 1))
-    return Batch(x, y, all(part.labelled for part in parts))
+def _side_by_side(parts: Sequence[Batch], axis: int) -> Batch:
+    """Batches joined; labels become probabilities where those of another part are."""
+    x, y = [part.x for part in parts], [part.y for part in parts]
+    labelled = all(part.labelled for part in parts)
+    if y[0] is None:
+        return Batch(torch.cat(x, axis), None, labelled)
+    soft = next((labels for labels in y if labels.is_floating_point()), None)
+    if soft is not None:
+        classes = soft.shape[-1]
+        y = [labels if labels.is_floating_point() else F.one_hot(labels, classes) for labels in y]
+    return Batch(torch.cat(x, axis), torch.cat(y, axis), labelled)

@@ -37,6 +37,8 @@ class Transform:
 
     def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
         """A batch (or a stack of batches) with every picture changed by a draw of its own."""
+        if batch.x.ndim < 4:  # points of a stack would pass for pictures
+            raise ValueError(f"batch must hold pictures (C, H, W), got x {tuple(batch.x.shape)}")
         stack = batch.x.shape[:-3]
         x = self(batch.x.reshape(-1, *batch.x.shape[-3:]), generator)
         return batch._replace(x=x.view(*stack, *x.shape[1:]))
