@@ -1,0 +1,506 @@
+"""Intervals against scipy, distances against closed forms, and a study whose answer is known."""
+
+import math
+import time
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from scipy import stats
+from scipy.linalg import sqrtm
+from sklearn.neighbors import NearestNeighbors
+from torch.distributions import Normal
+
+from genaug_lessons import machine, plots
+from genaug_lessons.augment import Mixup, Noise
+from genaug_lessons.data import Dataset, Leak, PlaneMixture, split
+from genaug_lessons.ensemble import Ensemble
+from genaug_lessons.evaluate import (
+    Arm,
+    Study,
+    claim,
+    classification_accuracy_score,
+    copy_rate,
+    estimate,
+    frechet_distance,
+    nearest_distance,
+    paired_gain,
+    study,
+    under_corruptions,
+)
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.random import generator, normal, spawn, uniform
+from genaug_lessons.training import fit
+
+
+def cpu(seed=0):
+    return generator(seed, "cpu")
+
+
+# --- intervals
+
+
+def test_estimate_is_the_mean_with_students_interval():
+    values = normal((9,), cpu()).double().numpy()
+    found = estimate(values)
+    exact = stats.t.interval(0.95, 8, values.mean(), stats.sem(values))
+    assert found[:3] == pytest.approx((values.mean(), *exact), abs=1e-10)
+    assert found.runs == 9
+    assert estimate(values.tolist()) == estimate(torch.tensor(values)) == found
+
+
+def test_paired_gain_is_the_interval_of_the_paired_t_test():
+    baseline = uniform((12,), cpu()).tolist()
+    treated = (torch.tensor(baseline) + 0.1 * normal((12,), cpu(1))).tolist()
+    test = stats.ttest_rel(treated, baseline)
+    found, exact = paired_gain(treated, baseline), test.confidence_interval(0.95)
+    assert found[1:3] == pytest.approx((exact.low, exact.high), abs=1e-10)
+    assert (found.low > 0 or found.high < 0) == (test.pvalue < 0.05)
+
+
+def test_interval_covers_the_truth_95_times_in_100():
+    trials = 4000
+    runs = 3.0 + normal((trials, 4), cpu()).double().numpy()
+    covered = sum(low <= 3 <= high for _, low, high, _ in map(estimate, runs)) / trials
+    assert abs(covered - 0.95) < 5 * math.sqrt(0.95 * 0.05 / trials)
+
+
+def test_intervals_need_pairs_of_at_least_two_finite_runs():
+    with pytest.raises(ValueError, match="at least 2 runs for an interval, got 1"):
+        estimate([0.5])
+    with pytest.raises(ValueError, match="finite"):
+        estimate([0.5, math.nan])
+    with pytest.raises(ValueError, match="got 3 and 2 runs"):
+        paired_gain([1, 2, 3], [1, 2])
+
+
+def test_claim_says_whether_it_holds(capsys):
+    claim("water is wet", True)
+    claim("water is dry", False)
+    assert capsys.readouterr().out == "holds: water is wet\ndiffers here: water is dry\n"
+
+
+# --- Frechet distance
+
+
+def with_moments(n, mean, deviations, seed):
+    """(n, D) float64 rows whose sample mean and (diagonal) sample covariance are exact."""
+    z = normal((n, len(mean)), cpu(seed)).double().numpy()
+    z -= z.mean(0)
+    white = z @ np.linalg.inv(np.linalg.cholesky(z.T @ z / (n - 1))).T
+    return torch.tensor(white * deviations + mean)
+
+
+@pytest.fixture
+def features():
+    """Two sets of features with different means and full covariances."""
+    mix = normal((2, 4, 4), cpu(3)).double()
+    x, y = normal((60, 4), cpu(1)).double() @ mix[0], 1 + normal((50, 4), cpu(2)).double() @ mix[1]
+    return x, y
+
+
+def test_frechet_distance_is_its_formula_with_scipys_matrix_root(features):
+    x, y = (part.numpy() for part in features)
+    first, second = np.cov(x.T), np.cov(y.T)
+    cross = np.trace(sqrtm(first @ second)).real
+    shift = np.square(x.mean(0) - y.mean(0)).sum()
+    exact = shift + np.trace(first) + np.trace(second) - 2 * cross
+    assert frechet_distance(*features) == pytest.approx(exact, abs=1e-8)
+
+
+def test_frechet_distance_on_the_line_is_that_of_means_and_deviations():
+    x, y = with_moments(30, [1.0], [2.0], 1), with_moments(40, [-0.5], [0.7], 2)
+    assert frechet_distance(x, y) == pytest.approx(1.5**2 + 1.3**2, abs=1e-8)
+
+
+def test_frechet_distance_of_commuting_covariances_compares_deviations_axis_by_axis():
+    a, b = [1.0, 2.0, 0.5], [0.3, 2.5, 0.9]
+    x, y = with_moments(30, [0.0] * 3, a, 1), with_moments(40, [0.0] * 3, b, 2)
+    exact = sum((s - t) ** 2 for s, t in zip(a, b, strict=True))
+    assert frechet_distance(x, y) == pytest.approx(exact, abs=1e-8)
+
+
+def test_frechet_distance_is_0_to_itself_symmetric_and_blind_to_rotation(features):
+    x, y = features
+    distance = frechet_distance(x, y)
+    assert frechet_distance(x, x) == pytest.approx(0, abs=1e-8)
+    assert frechet_distance(x[:3], x[:3]) == pytest.approx(0, abs=1e-8)  # fewer rows than columns
+    assert frechet_distance(y, x) == pytest.approx(distance, abs=1e-8)
+    rotation = torch.linalg.qr(normal((4, 4), cpu()).double()).Q
+    assert frechet_distance(x @ rotation, y @ rotation) == pytest.approx(distance, abs=1e-8)
+    moved = frechet_distance(x + torch.tensor([3.0, 0, 4, 0]), x)
+    assert moved == pytest.approx(25, abs=1e-8)
+
+
+def test_frechet_distance_flattens_pictures_and_refuses_what_it_cannot_compare(features):
+    x, y = features
+    assert frechet_distance(x.view(-1, 1, 2, 2), y) == frechet_distance(x, y)
+    with pytest.raises(ValueError, match=r"x and y must be .* got \(60, 4\) and \(50, 3\)"):
+        frechet_distance(x, y[:, :3])
+    with pytest.raises(ValueError, match="N and M above 1"):
+        frechet_distance(x[:1], y)
+
+
+# --- copies
+
+
+def test_nearest_distance_is_that_of_scikit_learn():
+    x, train = normal((1100, 1, 2, 3), cpu(1)), normal((200, 1, 2, 3), cpu(2))
+    exact, _ = NearestNeighbors(n_neighbors=1).fit(train.flatten(1)).kneighbors(x.flatten(1))
+    np.testing.assert_allclose(nearest_distance(x, train).numpy(), exact[:, 0], atol=1e-5)
+
+
+@pytest.mark.parametrize("quantile", [0.05, 0.3])
+def test_fresh_data_are_taken_for_copies_at_the_chosen_rate(quantile):
+    n = 4000
+    train, held_out, fresh = (uniform((n, 2), cpu(seed)) for seed in range(3))
+    standard_error = math.sqrt(2 * quantile * (1 - quantile) / n)  # of threshold and of count
+    assert abs(copy_rate(fresh, train, held_out, quantile) - quantile) < 5 * standard_error
+
+
+def test_copies_are_found_and_samples_far_away_are_none():
+    train, held_out = uniform((500, 4), cpu(1)), uniform((300, 4), cpu(2))
+    assert copy_rate(train[:50], train, held_out) == 1
+    assert copy_rate(train[:50] + 9, train, held_out) == 0
+    half = torch.cat([train[:50], train[:50] + 9])
+    assert copy_rate(half, train, held_out) == 0.5
+    with pytest.raises(ValueError, match=r"quantile must lie in \(0, 1\), got 1.0"):
+        copy_rate(half, train, held_out, 1.0)
+
+
+def test_copies_are_found_where_real_data_repeat_themselves():
+    train = torch.arange(10.0)[:, None]
+    assert copy_rate(train, train, held_out=train[:5]) == 1
+
+
+# --- the classification accuracy score
+
+
+def classes(n, centres, seed, **about):
+    """Rows of a round Gaussian around each centre, in turn."""
+    y = torch.arange(n) % len(centres)
+    x = torch.tensor(centres)[y] + normal((n, 2), cpu(seed))
+    return Dataset(x, y, len(centres), **about)
+
+
+LINEAR = dict(hidden=(), dropout=0.0)
+
+
+def test_score_of_a_wrong_generator_is_that_of_the_rule_it_teaches():
+    true, wrong = [[-1.0, 0.0], [1.0, 0.0]], [[-0.5, 0.5], [0.2, -0.4]]
+    n = 20_000
+    test, samples = classes(n, true, 1), classes(n, wrong, 2, synthetic=True)
+    below, above = torch.tensor(wrong)
+    normal_vector, offset = above - below, (below.square() - above.square()).sum() / 2
+    margins = (torch.tensor(true) @ normal_vector + offset) / normal_vector.norm()
+    rates = Normal(0.0, 1.0).cdf(margins * torch.tensor([-1.0, 1.0]))  # right answers by class
+    exact = rates.mean().item()
+    found = classification_accuracy_score(samples, test, generator=cpu(), **LINEAR)
+    standard_error = math.sqrt(exact * (1 - exact) / n)
+    assert abs(found - exact) < 5 * standard_error + 0.01  # the fitted rule is not quite the best
+
+
+def test_score_of_the_real_rows_is_the_accuracy_of_a_classifier_trained_on_them():
+    train, test = (classes(60, [[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], seed) for seed in (1, 2))
+    rng = cpu(4)
+    model = Classifier(2, classes=3, generator=rng)
+    fit(model, train, steps=50, generator=rng, show_progress=False)
+    score = classification_accuracy_score(train, test, steps=50, generator=cpu(4))
+    assert score == model.accuracy(test)
+
+
+def test_score_with_shuffled_labels_is_that_of_chance():
+    centres = [[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0], [0.0, -1.0]]
+    train, test = classes(100, centres, 1), classes(200, centres, 2)
+    scores = []
+    for seed in range(40):
+        order = torch.randperm(100, generator=cpu(seed))
+        shuffled = replace(train, y=train.y[order])
+        rng = cpu(seed)
+        scores.append(
+            classification_accuracy_score(shuffled, test, steps=20, generator=rng, **LINEAR)
+        )
+    scores = torch.tensor(scores)
+    assert abs(scores.mean() - 0.25) < 5 * scores.std() / 40**0.5
+
+
+def test_score_refuses_banks_that_remember_test_rows():
+    test = classes(20, [[-1.0, 0.0], [1.0, 0.0]], 1, ids=torch.arange(20))
+    made = replace(test, x=test.x + 1, ids=torch.arange(15, 40), synthetic=True)
+    with pytest.raises(Leak, match="the bank has seen 5 of the 20 rows"):
+        classification_accuracy_score(made, test, steps=1, generator=cpu())
+
+
+# --- corruptions
+
+
+class Recorder(Classifier):
+    """A classifier that keeps the pictures it was asked about."""
+
+    def predict(self, x):
+        self.asked = [*getattr(self, "asked", []), x]
+        return super().predict(x)
+
+
+def brightness(x, shape=(1, 16, 12)):
+    """A test half of pictures of one brightness, 500 of them."""
+    return Dataset(torch.full((500, *shape), x), torch.arange(500) % 2, 2)
+
+
+def corrupted(test):
+    model = Recorder(test.shape, classes=2, generator=cpu())
+    names = under_corruptions(model, test, generator=cpu())
+    return dict(zip(names, model.asked, strict=True))
+
+
+def test_clean_entry_is_the_accuracy_and_ensembles_get_a_number_for_each_model():
+    test = Dataset(uniform((60, 1, 6, 6), cpu(1)), torch.arange(60) % 3, 3)
+    models = [Classifier((1, 6, 6), classes=3, generator=rng) for rng in spawn(cpu(), 4)]
+    alone = [under_corruptions(model, test, generator=cpu(2)) for model in models]
+    together = under_corruptions(Ensemble(models), test, generator=cpu(2))
+    assert set(together) == {
+        "as it is",
+        "noise",
+        "rotation",
+        "shift",
+        "occlusion",
+        "low contrast",
+    }
+    for name, values in together.items():
+        torch.testing.assert_close(values, torch.stack([one[name] for one in alone]))
+    exact = [model.accuracy(test) for model in models]
+    assert together["as it is"].tolist() == pytest.approx(exact)
+
+
+def test_corruptions_have_the_strength_they_say():
+    grey = corrupted(brightness(0.5))
+    noise = (grey["noise"] - 0.5).flatten()
+    expected = Normal(0.0, 0.3).cdf(torch.tensor(-0.5)) * 2  # clipped to black or white
+    extreme = (noise.abs() == 0.5).float()
+    assert (extreme.mean() - expected).abs() < 5 * extreme.std() / len(noise) ** 0.5
+    torch.testing.assert_close(grey["as it is"], torch.full((500, 1, 16, 12), 0.5))
+
+    ramp = Dataset(torch.linspace(0, 1, 64).view(1, 1, 8, 8), torch.tensor([0]), 2)
+    torch.testing.assert_close(corrupted(ramp)["low contrast"], 0.35 + 0.3 * ramp.x)
+
+
+def test_occlusion_hides_one_square_anywhere_of_a_quarter_of_the_side():
+    hidden = corrupted(brightness(1.0))["occlusion"][:, 0] == 0  # (500, 16, 12)
+    assert (hidden.sum((1, 2)) == 9).all()
+    assert (hidden.any(1).sum(1) == 3).all() and (hidden.any(2).sum(1) == 3).all()
+    assert hidden.any(0).all()
+
+
+def test_shift_and_rotation_keep_within_their_bounds():
+    x = torch.zeros(500, 1, 13, 13)
+    x[:, :, 6, 6] = 1  # a dot in the middle stays there when turned
+    found = corrupted(Dataset(x, torch.arange(500) % 2, 2))
+    torch.testing.assert_close(found["rotation"][:, :, 6, 6], torch.ones(500, 1), atol=1e-4, rtol=0)
+    place = torch.arange(13.0) - 6
+    right, down = ((found["shift"][:, 0].sum(axis) * place).sum(1) for axis in (1, 2))
+    for moved in (right, down):
+        assert 0.9 * 13 / 6 < moved.abs().max() <= 13 / 6 + 1e-4
+
+
+# --- the study
+
+
+def toy(n=300, seed=0):
+    """Two classes of two Gaussians each, hard to guess from few rows; on the study's device."""
+    centres = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
+    mixture = PlaneMixture(centres, 0.4, torch.tensor([0, 0, 1, 1]))
+    return mixture.sample(n, generator=generator(seed, machine.device()))
+
+
+def true_labels(split, _):
+    """The bank that knows everything: all training rows with their true labels."""
+    return split.candidates
+
+
+def small(shape, **settings):
+    return Classifier(shape, hidden=(16,), dropout=0.0, **settings)
+
+
+TOY = dict(
+    draws=12,
+    labels_per_class=2,
+    steps=120,
+    lr=0.02,
+    make_classifier=small,
+    show_progress=False,
+)
+
+
+@pytest.fixture(scope="module")
+def result():
+    arms = [
+        Arm("nothing", bank=true_labels, share=0.0),
+        Arm("truth", bank=true_labels, share=0.8),
+        Arm("lies", bank=lambda s, _: replace(s.candidates, y=1 - s.candidates.y), share=0.8),
+        Arm.duplicates(share=0.5),
+        Arm.more_labels(20),
+    ]
+    return study(arms, data=toy(), **TOY)
+
+
+def test_arm_that_changes_nothing_gains_exactly_nothing(result):
+    assert result.accuracies["nothing"] == result.accuracies["none"]
+    assert result.gains["nothing"][:3] == (0, 0, 0)
+    assert result.verdict("nothing") == "no effect found"
+
+
+def test_true_labels_help_and_false_ones_harm(result):
+    assert result.verdict("truth") == result.verdict("20 real labels a class") == "helps"
+    assert result.verdict("lies") == "harms"
+    assert np.mean(result.accuracies["truth"]) > 0.9
+
+
+def test_duplicates_gain_less_than_the_truth(result):
+    assert abs(result.gains["duplicates"].mean) < result.gains["truth"].low
+
+
+def test_gains_are_the_paired_differences_to_none(result):
+    assert "none" not in result.gains
+    for name, gain in result.gains.items():
+        assert gain == paired_gain(result.accuracies[name], result.accuracies["none"])
+        assert gain.runs == 12
+
+
+def test_accuracies_are_those_of_the_kept_classifiers_on_the_test_half(result):
+    test = split(toy(), labels_per_class=2, draw=0).test
+    for name, ensemble in result.classifiers.items():
+        assert ensemble.accuracies(test).tolist() == result.accuracies[name]
+
+
+def test_study_repeats_itself_and_other_draws_differ(result):
+    again = study([Arm.duplicates()], data=toy(), **TOY)
+    assert again.accuracies["none"] == result.accuracies["none"]
+    assert again.accuracies["duplicates"] == result.accuracies["duplicates"]
+    other = study([Arm.duplicates()], data=toy(), first_draw=12, **TOY)
+    assert other.accuracies["none"] != result.accuracies["none"]
+
+
+def test_every_arm_starts_from_the_same_weights_and_every_draw_from_its_own():
+    made = []
+
+    def remember(shape, **settings):
+        made.append(small(shape, **settings))
+        return made[-1]
+
+    settings = {**TOY, "draws": 3, "steps": 1, "make_classifier": remember}
+    study([Arm.duplicates(), Arm("truth", bank=true_labels)], data=toy(), **settings)
+    first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (3, 3))
+    assert (first == first[0]).all()  # (arms, draws, outputs, inputs)
+    assert len(first[0].unique(dim=0)) == 3
+
+
+def test_banks_get_their_own_draw_and_generator_and_are_paid_for():
+    asked, worked = [], []
+
+    def make(split, rng):
+        start = time.process_time()
+        asked.append((split.draw, uniform((1,), rng).item(), str(split.labelled.ids.tolist())))
+        sum(range(1_000_000))
+        worked.append(time.process_time() - start)
+        return split.candidates
+
+    settings = {**TOY, "draws": 3, "steps": 1, "first_draw": 4}
+    found = study([Arm("slow", bank=make)], data=toy(), **settings)
+    draws, numbers, rows = zip(*asked, strict=True)
+    assert draws == (4, 5, 6)
+    assert len(set(numbers)) == len(set(rows)) == 3
+    assert found.seconds["slow"] > sum(worked)
+
+
+def test_development_studies_leave_the_test_half_alone():
+    test = set(split(toy(), labels_per_class=2, draw=0).test.ids.tolist())
+    seen = []
+
+    def look(split, _):
+        seen.append(split)
+        return split.candidates
+
+    settings = {**TOY, "steps": 1, "development": True}
+    found = study([Arm("look", bank=look)], data=toy(), **settings)
+    for each in seen:
+        used = {*each.candidates.ids.tolist(), *each.test.ids.tolist()}
+        assert not used & test
+    assert found.question.endswith(f"scored on {len(seen[0].test)} development rows")
+
+
+def test_train_and_test_can_come_apart():
+    train, test = toy(80, seed=1), toy(50, seed=2)
+    found = study([Arm.duplicates()], data=(train, test), **{**TOY, "steps": 1})
+    assert found.question == "2 labels a class, 12 draws, 1 steps, scored on 50 test rows"
+
+
+@pytest.mark.parametrize("disguised", [False, True])
+def test_bank_of_test_rows_is_a_leak(disguised):
+    def cheat(split, _):
+        return replace(split.test, held_out=not disguised)
+
+    with pytest.raises(Leak):
+        study([Arm("cheat", bank=cheat)], data=toy(), **{**TOY, "steps": 1})
+
+
+def test_mixup_can_be_an_arm_on_points_and_transforms_of_pictures_cannot():
+    mixed = study([Arm("mixup", transform=Mixup(2), share=1.0)], data=toy(), **TOY)
+    assert np.mean(mixed.accuracies["mixup"]) > 0.5
+    with pytest.raises(ValueError, match="must hold pictures"):
+        study([Arm("noise", transform=Noise(0.1))], data=toy(), **TOY)
+
+
+@pytest.mark.parametrize(
+    ("values", "verdict"),
+    [
+        ([0.7, 0.8, 0.75], "helps"),
+        ([0.3, 0.2, 0.25], "harms"),
+        ([0.5, 0.6, 0.45], "no effect found"),
+    ],
+)
+def test_verdict_is_the_side_of_0_on_which_the_interval_lies(values, verdict):
+    found = Study({"none": [0.5, 0.5, 0.5], "arm": values}, {"none": 1.0, "arm": 2.0}, {}, "?")
+    assert found.verdict("arm") == verdict
+
+
+KNOWN = Study(
+    {"none": [0.5, 0.6], "affine": [0.6, 0.72]}, {"none": 1.234, "affine": 2.345}, {}, "Why?"
+)
+
+
+def test_table_holds_accuracy_gain_interval_cost_and_verdict():
+    half = stats.t.ppf(0.975, 1) * 1.0  # in points: differences of 10 and 12, standard error 1
+    assert str(KNOWN).splitlines() == [
+        "Why?",
+        "arm     accuracy %  gain in points [95% interval]  cost",
+        f"none          55.0  {'':29}  1.2 s",
+        f"affine        66.0  {f'+11.0 [{11 - half:+5.1f}, {11 + half:+5.1f}]':<29}  2.3 s  "
+        "no effect found",
+    ]
+
+
+def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
+    monkeypatch.setattr(plots, "forest", lambda points, xlabel: f"{xlabel}: {[*points]}")
+    KNOWN._ipython_display_()
+    table, line = capsys.readouterr().out.rsplit("\n", 2)[:2]
+    assert table == str(KNOWN)
+    assert line == "gain in accuracy over none (percentage points): ['affine']"
+
+
+@pytest.mark.parametrize(
+    ("arms", "settings", "message"),
+    [
+        ([], {}, "arms must"),
+        ([Arm("a", transform=Mixup(2))] * 2, {}, "different names"),
+        ([Arm("none", transform=Mixup(2))], {}, 'none of them "none"'),
+        ([Arm.duplicates()], {"draws": 1}, "draws must be at least 2 for an interval, got 1"),
+        ([Arm.duplicates()], {"steps": 0}, "steps must be an integer of at least 1, got 0"),
+        ([Arm.duplicates()], {"labels_per_class": 500}, "labels_per_class must not exceed"),
+        ([Arm.duplicates()], {"momentum": 0.9}, "does not know the setting 'momentum'"),
+        ([Arm.duplicates(share=2.0)], {}, r"share must lie in \[0, 1\], got 2.0"),
+    ],
+)
+def test_impossible_studies_are_refused(arms, settings, message):
+    with pytest.raises(ValueError, match=message):
+        study(arms, data=toy(), **{**TOY, "steps": 1, **settings})

@@ -1,0 +1,175 @@
+"""Checks of exercises: every plausible mistake gets its hint, every right answer is taken.
+
+An exercise of a lesson joins `BANK` with at least two right answers and three wrong ones, each
+with words that its hint must hold.
+"""
+
+import importlib
+import math
+import pkgutil
+
+import pytest
+import torch
+from scipy import stats
+
+from genaug_lessons import exercises
+from genaug_lessons.exercises import Case, Exercise, start_here
+
+# --- the machinery, on an exercise small enough to see through
+
+HALVES = [torch.arange(2.0), torch.arange(16.0).view(4, 4)]
+halve = Exercise(
+    "halve",
+    [Case((x,), x / 2, f"halving {x.numel()} numbers") for x in HALVES],
+    mistakes={"this doubles": lambda x: x * 2, "this spoils its input": lambda x: x.zero_()},
+)
+both = Exercise("both", [Case((4,), (2.0, torch.tensor([8.0])), "both(4)")])
+
+
+def in_place(x):
+    x /= 2
+    return x
+
+
+def rounds_up(x):
+    return (x / 2).ceil()
+
+
+def shouts(x):
+    raise KeyError("x")
+
+
+def postponed(x):
+    raise NotImplementedError
+
+
+# (exercise, [right answers], [(wrong answer, words of its hint)])
+BANK = [
+    (
+        halve,
+        [lambda x: x / 2, lambda x: 0.5 * x.double() + 1e-6, in_place, lambda x: (x / 2).tolist()],
+        [
+            (lambda x: None, "halve: not written yet."),
+            (lambda x: ..., "halve: not written yet."),
+            (postponed, "halve: not written yet."),
+            (lambda x: 2 * x, "not yet: this doubles."),
+            (lambda x: x.zero_(), "not yet: this spoils its input."),
+            (shouts, "not yet: halving 2 numbers raises KeyError: 'x'."),
+            (lambda: 0, "raises TypeError"),
+            (lambda x: x.sum() / 2, "should be [0, 0.5], got 0.5."),
+            (lambda x: x[:, None] / 2, "should be [0, 0.5], got [[0], [0.5]]."),
+            (lambda x: x / 2 + 2e-4, "should be [0, 0.5], got [0.0002, 0.5002]."),
+            (lambda x: x / 0 if len(x) == 2 else x / 2, "got [nan, inf]"),
+            (lambda x: "half", "should be [0, 0.5], got 'half'."),
+            (lambda x: x / 2 if len(x) == 2 else 2 * x, "not yet: this doubles."),
+            (
+                lambda x: x / 2 if len(x) == 2 else x,
+                "halving 16 numbers should be a tensor of shape (4, 4), "
+                "got a tensor of shape (4, 4) with other numbers.",
+            ),
+        ],
+    ),
+    (
+        both,
+        [lambda n: (n / 2, torch.tensor([2 * n])), lambda n: [torch.tensor(2), [8]]],
+        [
+            (lambda n: (n / 2, 2 * n), "both(4) should be (2, [8]), got (2, 8)."),
+            (lambda n: (n / 2,), "both(4) should be (2, [8]), got (2)."),
+            (lambda n: n / 2, "got 2."),
+            (lambda n: (n / 2 + 0.0002, [2 * n]), "should be (2, [8]), got (2.0002, [8])."),
+            (lambda n: (2 * n, [n / 2]), "got (8, [2])."),
+        ],
+    ),
+]
+
+# --- the lessons
+
+
+def by_scipy(treated, baseline, t):
+    half = t * stats.sem(treated - baseline)
+    mean = (treated - baseline).mean()
+    return float(mean), float(mean - half), float(mean + half)
+
+
+def by_loop(treated, baseline, t):
+    differences = [a - b for a, b in zip(treated.tolist(), baseline.tolist(), strict=True)]
+    n = len(differences)
+    mean = sum(differences) / n
+    half = t * math.sqrt(sum((d - mean) ** 2 for d in differences) / (n - 1) / n)
+    return [mean, mean - half, mean + half]
+
+
+def paired(treated, baseline, t, spread=lambda d: d.std() / len(d) ** 0.5):
+    d = treated - baseline
+    return d.mean(), d.mean() - t * spread(d), d.mean() + t * spread(d)
+
+
+def unpaired(treated, baseline, t):
+    half = t * (treated.var() / len(treated) + baseline.var() / len(baseline)) ** 0.5
+    mean = treated.mean() - baseline.mean()
+    return mean, mean - half, mean + half
+
+
+BANK += [
+    (
+        start_here.paired_gain,
+        [by_scipy, by_loop, paired],
+        [
+            (lambda a, b, t: paired(b, a, t), "the sign is turned"),
+            (unpaired, "two unrelated groups"),
+            (lambda a, b, t: paired(a, b, t, lambda d: d.std()), "divide by sqrt(n)"),
+            (lambda a, b, t: paired(a, b, t, lambda d: d.std() / len(d)), "should be"),
+            (
+                lambda a, b, t: paired(a, b, t, lambda d: d.std(correction=0) / len(d) ** 0.5),
+                "divides by n - 1",
+            ),
+            (lambda a, b, t: paired(a, b, 1.96), "the factor is t, not 1.96"),
+            (lambda a, b, t: paired(a, b, 1), "multiplied by t"),
+            (lambda a, b, t: (a - b).mean(), "should be"),
+            (lambda a, b, t: paired(a, b, t)[1:], "should be"),
+            (lambda a, b, t: ..., "not written yet"),
+        ],
+    ),
+]
+
+RIGHT = [
+    pytest.param(exercise, answer, id=f"{exercise.name}-{number}")
+    for exercise, answers, _ in BANK
+    for number, answer in enumerate(answers)
+]
+WRONG = [
+    pytest.param(exercise, answer, words, id=f"{exercise.name}-{number}")
+    for exercise, _, answers in BANK
+    for number, (answer, words) in enumerate(answers)
+]
+
+
+@pytest.mark.parametrize(("exercise", "answer"), RIGHT)
+def test_right_answer_is_taken_every_time(exercise, answer, capsys):
+    assert exercise(answer) is exercise(answer) is True
+    assert capsys.readouterr().out == 2 * f"{exercise.name}: right.\n"
+
+
+@pytest.mark.parametrize(("exercise", "answer", "words"), WRONG)
+def test_wrong_answer_gets_one_line_with_the_hint_that_fits(exercise, answer, words, capsys):
+    assert exercise(answer) is False
+    line = capsys.readouterr().out
+    assert line.startswith(f"{exercise.name}: ") and line.count("\n") == 1
+    assert words in line
+
+
+def test_hints_of_each_exercise_are_all_given_to_somebody(capsys):
+    for exercise, _, answers in BANK:
+        for answer, _ in answers:
+            exercise(answer)
+        said = capsys.readouterr().out
+        assert [hint for hint in exercise.mistakes if hint not in said] == []
+
+
+def test_every_exercise_of_the_lessons_has_two_right_and_three_wrong_answers_here():
+    known = {id(exercise): answers for exercise, *answers in BANK}
+    for module in pkgutil.iter_modules(exercises.__path__, f"{exercises.__name__}."):
+        for name, exercise in vars(importlib.import_module(module.name)).items():
+            if isinstance(exercise, Exercise):
+                right, wrong = known.get(id(exercise), ([], []))
+                assert len(right) >= 2 and len(wrong) >= 3, f"{module.name}.{name}"

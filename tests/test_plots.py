@@ -1,0 +1,171 @@
+"""Each figure's line says the right numbers, and the figure shows what the line says."""
+
+from types import SimpleNamespace
+
+import IPython
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+
+from genaug_lessons import plots
+from genaug_lessons.random import generator, normal, uniform
+
+
+@pytest.fixture(autouse=True)
+def closed():
+    """Every test starts without figures and leaves none."""
+    plt.close("all")
+    yield
+    plt.close("all")
+
+
+def axis():
+    return plt.gcf().axes[0]
+
+
+IMAGES = uniform((7, 1, 4, 5), generator(0, "cpu"))
+PLANE = plots.plane(2.0, points=81)
+BUMP = 3 * torch.exp(-(PLANE - torch.tensor([0.5, -1.0])).square().sum(-1))
+FIGURES = {
+    "image_grid": lambda: plots.image_grid(IMAGES),
+    "histories": lambda: plots.histories({"loss": [3.0, 2.0]}, ylabel="nats"),
+    "density": lambda: plots.density(PLANE, BUMP, samples=PLANE[:5]),
+    "samples": lambda: plots.samples({"data": PLANE}),
+    "forest": lambda: plots.forest({"affine": (3.0, 1.0, 5.0)}, xlabel="points"),
+}
+every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
+
+
+# --- one line of numbers for each figure
+
+
+def test_grid_shows_the_pictures_row_by_row_and_counts_them():
+    line = plots.image_grid(IMAGES, columns=3, rows=["a", "b", "c"], about="digits")
+    assert line == (
+        f"3 x 3 digits (a; b; c), 4 x 5 pixels, mean brightness {IMAGES.numpy().mean():.2f}"
+    )
+    drawn = plt.gcf().axes
+    for axes, image in zip(drawn, IMAGES, strict=False):
+        np.testing.assert_array_equal(axes.images[0].get_array(), image[0])
+        assert axes.images[0].get_clim() == (0, 1)
+    assert not any(axes.images for axes in drawn[7:])
+    assert [axes.get_ylabel() for axes in drawn[::3]] == ["a", "b", "c"]
+
+
+def test_grid_clips_reads_bytes_and_takes_colours():
+    assert plots.image_grid(IMAGES * 4 - 2).startswith("1 x 7 pictures, 4 x 5 pixels")
+    assert (0 <= axis().images[0].get_array()).all() and (axis().images[0].get_array() <= 1).all()
+    assert plots.image_grid(torch.full((2, 1, 3, 3), 51, dtype=torch.uint8)).endswith("0.20")
+    assert plots.image_grid(torch.ones(2, 3, 4, 4)).endswith("mean brightness 1.00")
+
+
+def test_histories_draw_short_curves_point_by_point():
+    curves = {"loss": [3.0, 2.0, 1.5], "other": torch.tensor([1.0, 4.0])}
+    line = plots.histories(curves, ylabel="loss (nats)", xlabel="epoch")
+    assert line == "loss (nats) over 3 epochs: loss from 3 to 1.5, other from 1 to 4"
+    for drawn, values in zip(axis().lines, curves.values(), strict=True):
+        np.testing.assert_array_equal(drawn.get_xdata(), np.arange(1, len(values) + 1))
+        np.testing.assert_array_equal(drawn.get_ydata(), values)
+    assert (axis().get_xlabel(), axis().get_ylabel()) == ("epoch", "loss (nats)")
+    assert [text.get_text() for text in axis().get_legend().get_texts()] == ["loss", "other"]
+
+
+def test_histories_draw_long_curves_as_means_over_short_spans():
+    line = plots.histories({"loss": np.arange(1000.0)}, ylabel="nats")
+    assert line == f"nats over 1000 steps: loss from 0 to {np.arange(990, 1000).mean():.3g}"
+    drawn = axis().lines[0]
+    assert len(drawn.get_xdata()) == 100 and drawn.get_xdata()[-1] == 1000
+    np.testing.assert_allclose(drawn.get_ydata()[:2], [4.5, 14.5])
+
+
+def test_plane_is_the_square_lattice_within_its_extent():
+    assert PLANE.shape == (81**2, 2)
+    assert PLANE.min() == -2 and PLANE.max() == 2
+    assert len(PLANE.unique(dim=0)) == 81**2
+
+
+def test_density_says_where_it_is_highest_and_draws_the_samples():
+    points = normal((9, 2), generator(0, "cpu"))
+    line = plots.density(PLANE, BUMP.requires_grad_(), samples=points, about="p")
+    assert line == "p over the plane, highest 3 at (0.5, -1.0), 9 samples"
+    np.testing.assert_array_equal(axis().lines[0].get_xydata(), points)
+    assert plots.density(PLANE, BUMP).endswith("at (0.5, -1.0)")
+    assert (axis().get_xlabel(), axis().get_ylabel()) == ("$x_1$", "$x_2$")
+
+
+def test_samples_are_counted_and_placed():
+    points = {"data": torch.tensor([[0.0, 1.0], [2.0, 4.0]]), "model": torch.tensor([[5.0, -1.0]])}
+    line = plots.samples(points)
+    assert line == (
+        "points in the plane, data: 2 around (1.00, 2.50); model: 1 around (5.00, -1.00)"
+    )
+    for drawn, x in zip(axis().collections, points.values(), strict=True):
+        np.testing.assert_array_equal(drawn.get_offsets(), x)
+
+
+def test_forest_draws_each_effect_with_its_interval_from_top_to_bottom():
+    effects = {"affine": (3.0, 1.0, 5.04), "vae": (-0.26, -1.0, 0.5)}
+    line = plots.forest(effects, xlabel="gain (points)")
+    assert line == "gain (points): affine +3.0 [+1.0, +5.0]; vae -0.3 [-1.0, +0.5]"
+    assert [label.get_text() for label in axis().get_yticklabels()] == ["affine", "vae"]
+    bars, means = axis().lines[0:4:2], axis().lines[1:4:2]
+    for row, (mean, low, high) in enumerate(effects.values()):
+        np.testing.assert_array_equal(bars[row].get_xydata(), [[low, row], [high, row]])
+        np.testing.assert_array_equal(means[row].get_xydata(), [[mean, row]])
+    bottom, top = axis().get_ylim()
+    assert bottom > top
+    assert list(axis().lines[4].get_xdata()) == [0, 0]
+    assert [text.get_text() for text in axis().texts] == ["+3.0", "-0.3"]
+
+
+# --- for every reader
+
+
+def test_ten_curves_or_sets_of_points_can_be_told_apart_without_colour():
+    names = [str(number) for number in range(10)]
+    plots.histories({name: [1.0, 2.0] for name in names}, ylabel="nats")
+    assert len({str(line._unscaled_dash_pattern) for line in axis().lines}) == 10
+    plots.samples({name: PLANE[:3] for name in names})
+    shapes = {drawn.get_paths()[0].vertices.tobytes() for drawn in axis().collections}
+    assert len(shapes) == 10
+
+
+@every_figure
+def test_in_a_notebook_the_figure_has_alt_text_and_is_closed(draw, monkeypatch):
+    shown = []
+    shell = SimpleNamespace(kernel=object())
+    monkeypatch.setattr(IPython, "get_ipython", lambda: shell)
+    monkeypatch.setattr(IPython.display, "display", lambda *it, **said: shown.append((*it, said)))
+    line = draw()
+    ((content, said),) = shown
+    assert said["raw"]
+    assert content["image/png"].startswith(b"\x89PNG")
+    assert said["metadata"] == {"image/png": {"alt": line}}
+    assert line and "\n" not in line
+    assert plt.get_fignums() == []
+
+
+@every_figure
+def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
+    draw()
+    assert len(plt.get_fignums()) == 1
+    plt.savefig(tmp_path / "figure.png")
+
+
+@pytest.mark.parametrize(
+    ("draw", "message"),
+    [
+        (lambda: plots.image_grid(torch.zeros(2, 4, 4)), r"images must be .*got \(2, 4, 4\)"),
+        (lambda: plots.image_grid(torch.zeros(2, 2, 4, 4)), "images must be"),
+        (lambda: plots.image_grid(torch.zeros(0, 1, 4, 4)), "images must be"),
+        (lambda: plots.histories({}, ylabel="nats"), "curves must hold at least one value"),
+        (lambda: plots.histories({"loss": []}, ylabel="nats"), "curves must hold at least one"),
+        (lambda: plots.density(PLANE[:-1], BUMP[:-1]), r"where must be the \(P \* P, 2\) lattice"),
+        (lambda: plots.density(PLANE, BUMP[:, None]), r"got \(6561, 2\) and \(6561, 1\)"),
+        (lambda: plots.samples({"data": torch.zeros(3)}), r"got data: \(3,\)"),
+    ],
+)
+def test_what_cannot_be_drawn_is_refused(draw, message):
+    with pytest.raises(ValueError, match=message):
+        draw()
