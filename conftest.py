@@ -15,6 +15,8 @@ import nbval.plugin
 # Before torch is imported, here and in the kernels. The two workers would slow each other down
 # with more, and one thread prints the same numbers on every machine.
 os.environ["OMP_NUM_THREADS"] = "1"
+# The lessons' saved outputs are those of a CPU; tools/device_check.py chooses another device.
+os.environ.setdefault("GENAUG_DEVICE", "cpu")
 
 RTOL = 1e-3
 NUMBER = re.compile(

@@ -15,9 +15,9 @@ from torch.nn import functional as F
 
 from genaug_lessons.data import Batch, Dataset, row_batches
 from genaug_lessons.data.dataset import as_float
+from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import Dropout
 from genaug_lessons.random import check_device
-from genaug_lessons.training import Model, Objective
 
 
 class StackedData:

@@ -14,10 +14,11 @@ import torch
 from genaug_lessons import data
 from genaug_lessons.augment import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
-from genaug_lessons.training import Model, Training, fit
+from genaug_lessons.training import Training, fit
 
 PICTURE = (1, 8, 8)
 

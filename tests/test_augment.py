@@ -25,9 +25,10 @@ from genaug_lessons.augment import (
 )
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
+from genaug_lessons.model import Model
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, normal, uniform
-from genaug_lessons.training import Model, fit
+from genaug_lessons.training import fit
 
 
 def cpu(seed=0):
@@ -312,6 +313,17 @@ def test_unconditional_model_is_refused_with_advice():
         bank(VAE(2, generator=cpu()), per_class=3, generator=cpu())
     with pytest.raises(ValueError, match="per_class must be at least 1, got 0"):
         bank(Echo(), per_class=0, generator=cpu())
+
+
+def test_a_bank_without_bounds_makes_the_mixture_unbounded():
+    real = Dataset(torch.rand(8, 4), torch.zeros(8).long(), 2, "unit")
+    free = Dataset(torch.randn(8, 4), torch.zeros(8).long(), 2, "real")
+    assert Augmented(real, bank=free).support == "real"
+    assert Augmented(real, bank=real).support == "unit"
+    with pytest.raises(ValueError, match="support"):
+        fit(
+            VAE(4, classes=2, generator=cpu()), Augmented(real, bank=free), steps=1, generator=cpu()
+        )
 
 
 @pytest.fixture

@@ -22,9 +22,10 @@ from kinds import (
 
 from genaug_lessons import augment, data, evaluate
 from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator
-from genaug_lessons.training import GradientUpdate, training_steps
+from genaug_lessons.training import training_steps
 
 
 def same(first, second):

@@ -6,8 +6,8 @@ from kinds import classifier, ensemble, run, scramble, split, stacked, weights
 
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.model import GradientUpdate
 from genaug_lessons.random import generator, normal, spawn
-from genaug_lessons.training import GradientUpdate
 
 over_networks = pytest.mark.parametrize("network", ["mlp", "cnn"])
 

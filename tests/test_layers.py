@@ -15,6 +15,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"random", "machine", "progress"},
     {"nn", "data", "plots"},
+    {"model"},
     {"training", "ensemble"},
     {"models"},
     {"augment", "evaluate"},

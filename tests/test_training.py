@@ -11,8 +11,9 @@ from kinds import KINDS, classifier, moved, run, scramble, split, vae, weights
 from torch import nn
 
 from genaug_lessons import data, progress
+from genaug_lessons.model import GradientUpdate, Model, Objective
 from genaug_lessons.random import generator, normal
-from genaug_lessons.training import GradientUpdate, Model, Objective, fit, training_steps
+from genaug_lessons.training import fit, training_steps
 
 BETAS = (0.9, 0.999)
 

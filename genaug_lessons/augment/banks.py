@@ -12,7 +12,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.augment.transforms import Transform, check_probability
 from genaug_lessons.data import Batch, Dataset
-from genaug_lessons.training import Model, Update
+from genaug_lessons.model import Model, Update
 
 
 class Augmented:
@@ -41,9 +41,11 @@ class Augmented:
                 f"got {bank.shape} and {bank.classes}"
             )
         self.data, self.bank, self.transform, self.share = data, bank, transform, share
-        self.shape, self.classes, self.support = data.shape, data.classes, data.support
+        self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
         parts = [data] if bank is None else [data, bank]
+        supports = {part.support for part in parts}
+        self.support = data.support if len(supports) == 1 else "real"
         self.held_out = any(part.held_out for part in parts)
         self.labelled = all(part.labelled for part in parts)
         known = [part.ids for part in parts if part.ids is not None]
@@ -55,14 +57,15 @@ class Augmented:
         axis = 0 if self.stack is None else 1  # of the examples within a batch
         if augmented == 0:
             yield from self.data.batches(batch_size, generator)
-        if self.bank is not None:
+        elif self.bank is not None:
             parts = [(self.data, batch_size - augmented), (self.bank, augmented)]
             streams = [part.batches(size, generator) for part, size in parts if size]
             for batches in zip(*streams, strict=True):
                 yield _side_by_side(batches, axis)
-        for batch in self.data.batches(batch_size, generator):
-            first, rest = _cut(batch, augmented, axis)
-            yield _side_by_side((self.transform.on_batch(first, generator), rest), axis)
+        else:
+            for batch in self.data.batches(batch_size, generator):
+                first, rest = _cut(batch, augmented, axis)
+                yield _side_by_side((self.transform.on_batch(first, generator), rest), axis)
 
 
 class PerClass(Model):

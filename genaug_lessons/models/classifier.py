@@ -10,8 +10,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp, small_cnn
-from genaug_lessons.training import Model, Objective
 
 CHUNK = 4096  # rows evaluated at once: bounds the memory on large test halves
 

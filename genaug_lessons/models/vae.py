@@ -20,9 +20,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.data import Batch
+from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import check_device, normal
-from genaug_lessons.training import Model, Objective
 
 
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:

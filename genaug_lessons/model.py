@@ -1,0 +1,165 @@
+"""What every trainable family shares: a model describes its losses and makes one update.
+
+Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
+family with a way of its own (a full pass of EM, a chain of samples) returns its own from
+`updater()`. Nothing here knows how often an update is made: `training.py` iterates.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import NamedTuple
+
+import torch
+from torch import Tensor, nn
+
+from genaug_lessons.data import Batch, Dataset, refuse_leaks
+
+Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
+
+
+class Objective(NamedTuple):
+    """A scalar loss and the only parameters it may move.
+
+    `loss(batch, generator)` draws its noise from the generator and returns a scalar tensor.
+    """
+
+    name: str
+    parameters: list[nn.Parameter]
+    loss: Callable[[Batch, torch.Generator], Tensor]
+
+
+class Model(nn.Module):
+    """What every trainable family shares.
+
+    Attributes:
+        shape: the shape of one example.
+        classes: number of labels it knows; None for a model without labels.
+        support: the values it works on, as in `data.Dataset`.
+        stack: how many models are trained at once, for an ensemble; None for a single one.
+        takes_unlabelled: whether it learns from rows without a label, y = -1.
+        seen: ids of the rows it was trained on; None before.
+        steps_done: updates made so far.
+        defaults: training settings of the family; it rejects others.
+    """
+
+    support = "real"
+    classes: int | None = None
+    needs_labels = False
+    takes_unlabelled = False
+    stack: int | None = None
+    defaults: Mapping[str, object] = {
+        "batch_size": 64,
+        "lr": 1e-3,
+        "betas": (0.9, 0.999),
+        "weight_decay": 0.0,
+        "schedule": "constant",
+    }
+
+    def __init__(self, shape: int | tuple[int, ...]):
+        super().__init__()
+        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not self.shape or any(size < 1 for size in self.shape):
+            raise ValueError(f"shape must hold sizes of at least 1, got {shape}")
+        self.seen: Tensor | None = None
+        self.steps_done = 0
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters live."""
+        return next(self.parameters()).device
+
+    def objectives(self) -> list[Objective]:
+        """The losses, in the order in which they take their turns within one update."""
+        raise TypeError(f"{type(self).__name__} describes no objectives")
+
+    def updater(self, **settings) -> "GradientUpdate":
+        """What makes one update; families with their own way return their own."""
+        return GradientUpdate(self.objectives(), **settings)
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data fit the model."""
+        if tuple(data.shape) != self.shape:
+            raise ValueError(f"data must have examples of shape {self.shape}, got {data.shape}")
+        if data.stack != self.stack:
+            wanted, found = (f"{n or 'no'} stacked data sets" for n in (self.stack, data.stack))
+            raise ValueError(f"data must hold {wanted} for {type(self).__name__}, got {found}")
+        if self.support != "real" and data.support == "real":
+            raise ValueError(
+                f'data must have support "{self.support}" for this model, got "{data.support}"'
+            )
+        if self.needs_labels and data.classes is None:
+            raise ValueError("data must have labels for this model, got y=None")
+        if self.classes is not None and data.classes not in (None, self.classes):
+            raise ValueError(f"data must have {self.classes} classes, got {data.classes}")
+        if self.needs_labels and not (self.takes_unlabelled or data.labelled):
+            name = type(self).__name__
+            raise ValueError(f"data must be labelled throughout: {name} cannot learn y = -1")
+        if data.device.type != self.device.type:
+            raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
+
+    def check_test(self, test: Dataset) -> None:
+        """Raise unless `test` holds labelled rows of the model's shape that it has not seen."""
+        if test.shape != self.shape:
+            raise ValueError(f"test must have examples of shape {self.shape}, got {test.shape}")
+        if not test.labelled:
+            raise ValueError("test must be labelled throughout: y = -1 has no right answer")
+        refuse_leaks(self.seen, test, f"the {type(self).__name__.lower()}")
+
+    def labels_for(self, n: int, label: int | Tensor | None) -> Tensor | None:
+        """The n labels to sample, (n,) int64, or None for a model without labels.
+
+        Raises:
+            ValueError: n below 1; a label missing, unwanted or unknown.
+        """
+        if not isinstance(n, int) or n < 1:
+            raise ValueError(f"n must be an integer of at least 1, got {n!r}")
+        if self.classes is None:
+            if label is not None:
+                raise ValueError("label must not be given: this model knows no labels")
+            return None
+        if label is None:
+            raise ValueError(
+                f"label must be given, 0 to {self.classes - 1}: this model is conditional"
+            )
+        labels = torch.as_tensor(label, device=self.device)
+        if labels.dtype.is_floating_point or labels.ndim > 1 or labels.numel() not in (1, n):
+            raise ValueError(f"label must be an int or ({n},) int64 labels, got {label!r}")
+        if labels.min() < 0 or labels.max() >= self.classes:
+            raise ValueError(f"label must lie in 0 to {self.classes - 1}, got {label!r}")
+        return labels.long().expand(n)
+
+
+class GradientUpdate:
+    """One update of gradient families: each objective takes a step of Adam on its parameters.
+
+    Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
+    """
+
+    def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
+        self.objectives = objectives
+        self.optimizers = [
+            torch.optim.AdamW(
+                objective.parameters,
+                lr=lr,
+                betas=betas,
+                weight_decay=weight_decay,
+                fused=objective.parameters[0].device.type in ("cpu", "cuda"),
+            )
+            for objective in objectives
+        ]
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        losses = {}
+        for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
+            loss = objective.loss(batch, generator)
+            gradients = torch.autograd.grad(loss, objective.parameters)
+            for parameter, gradient in zip(objective.parameters, gradients, strict=True):
+                parameter.grad = gradient
+            optimizer.step()
+            losses[objective.name] = loss.detach()
+        return losses
+
+    def set_lr(self, lr: float) -> None:
+        """The learning rate of the next update."""
+        for optimizer in self.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = lr
