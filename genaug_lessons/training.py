@@ -29,7 +29,7 @@ class Step(NamedTuple):
     monitors: dict[str, float]
 
 
-@dataclass
+@dataclass(repr=False)
 class Training:
     """An iterator of updates.
 
@@ -69,6 +69,9 @@ class Training:
         for name, loss in losses.items():
             self.history.setdefault(name, []).append(loss)
         return Step(self.index, losses, self._look())
+
+    def __repr__(self) -> str:
+        return f"Training of {type(self.model).__name__}: {self.index} of {self.steps} steps"
 
     def losses(self) -> dict[str, list[float]]:
         """The history as numbers; the first moment at which anyone waits for the device."""

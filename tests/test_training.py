@@ -139,6 +139,12 @@ def test_fit_is_the_iterator_run_to_its_end():
     assert training.model is first
 
 
+def test_a_training_says_how_far_it_is_and_not_every_number_it_holds():
+    training = steps(classifier(generator(0)), split().labelled, 3)
+    next(training)
+    assert repr(training) == "Training of Classifier: 1 of 3 steps"
+
+
 def test_a_bare_tensor_trains_a_model_that_needs_no_labels():
     first, second = vae(generator(0)), vae(generator(0))
     run(first, split().pool.values, 2)

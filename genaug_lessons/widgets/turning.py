@@ -9,7 +9,7 @@ from genaug_lessons.augment import Affine
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.widgets.explorer import Explorer
 
-TWIN_ANGLES = (-90, -60, -30, 0, 30, 60, 90)
+TWIN_ANGLES = (0, 10, 20, 30, 60, 90, 180)
 
 
 def turned(picture: Tensor, degrees: float) -> Tensor:
@@ -32,7 +32,7 @@ class TurningExplorer(Explorer):
         self.model, self.pictures, self.labels = model, pictures, labels
         style, layout = {"description_width": "9em"}, ipywidgets.Layout(width="30em")
         self.angle = ipywidgets.IntSlider(
-            0, min=-90, max=90, step=5, description="angle (degrees)", style=style, layout=layout
+            0, min=-180, max=180, step=5, description="angle (degrees)", style=style, layout=layout
         )
         self.which = ipywidgets.IntSlider(
             0, min=0, max=len(pictures) - 1, description="picture", style=style, layout=layout
