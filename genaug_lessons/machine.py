@@ -7,6 +7,7 @@ The device is chosen once (`cuda`, then `mps`, then `cpu`) and can be overridden
 import os
 import platform
 import time
+from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
 
 import torch
@@ -42,7 +43,7 @@ def _best_device() -> str:
     return "mps" if torch.backends.mps.is_available() else "cpu"
 
 
-def matmul_probe(size: int = 512, repeats: int = 5) -> dict[str, tuple[float, float]]:
+def matmul_probe(size: int = 512, repeats: int = 8) -> dict[str, tuple[float, float]]:
     """Speed and error of a matrix product at each float32 precision setting of torch.
 
     Returns:
@@ -51,43 +52,54 @@ def matmul_probe(size: int = 512, repeats: int = 5) -> dict[str, tuple[float, fl
     """
     rng = torch.Generator().manual_seed(0)
     a, b = (torch.randn(size, size, generator=rng) for _ in range(2))
-    exact = a.double() @ b.double()
-    before, found = torch.get_float32_matmul_precision(), {}
+    exact, errors = a.double() @ b.double(), {}
+
+    def product(precision):
+        torch.set_float32_matmul_precision(precision)
+        errors[precision] = ((a @ b - exact).abs().max() / exact.abs().max()).item()
+        return lambda: a @ b
+
+    before = torch.get_float32_matmul_precision()
     try:
-        for precision in ("highest", "medium"):
-            torch.set_float32_matmul_precision(precision)
-            error = ((a @ b - exact).abs().max() / exact.abs().max()).item()
-            found[precision] = (_fastest_ms(lambda: a @ b, repeats), error)
+        times = _fastest_ms(("highest", "medium"), product, repeats)
     finally:
         torch.set_float32_matmul_precision(before)
-    return found
+    return {precision: (times[precision], errors[precision]) for precision in times}
 
 
-def thread_probe(repeats: int = 5) -> dict[int, float]:
+def thread_probe(repeats: int = 8) -> dict[int, float]:
     """Milliseconds of a lesson-sized matrix product at one thread and at all of them.
 
     More threads are slower on a machine that is shared with other busy processes.
     """
     rng = torch.Generator().manual_seed(0)
     a, b = torch.randn(128, 784, generator=rng), torch.randn(784, 400, generator=rng)
-    before, found = torch.get_num_threads(), {}
+
+    def product(threads):
+        torch.set_num_threads(threads)
+        return lambda: a @ b
+
+    before = torch.get_num_threads()
     try:
-        for threads in sorted({1, os.cpu_count() or 1}):
-            torch.set_num_threads(threads)
-            found[threads] = _fastest_ms(lambda: a @ b, repeats)
+        return _fastest_ms(sorted({1, os.cpu_count() or 1}), product, repeats)
     finally:
         torch.set_num_threads(before)
-    return found
 
 
-def _fastest_ms(work, repeats: int) -> float:
-    work()
-    times = []
+def _fastest_ms(settings: Iterable, prepare: Callable, repeats: int) -> dict:
+    """Setting -> fastest milliseconds of the work it prepares; the settings take turns.
+
+    In turns, so that another busy process slows down all of them and not just one.
+    """
+    times = {setting: [] for setting in settings}
     for _ in range(repeats):
-        start = time.perf_counter()
-        work()
-        times.append((time.perf_counter() - start) * 1e3)
-    return min(times)
+        for setting, found in times.items():
+            work = prepare(setting)
+            work()
+            start = time.perf_counter()
+            work()
+            found.append((time.perf_counter() - start) * 1e3)
+    return {setting: min(found) for setting, found in times.items()}
 
 
 def report() -> list[tuple[str, str]]:
