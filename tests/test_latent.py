@@ -83,9 +83,10 @@ def test_twin_shows_the_map_and_the_lattice_of_pictures(plane):
     left, right = plane.twin().axes
     assert sum(len(points.get_offsets()) for points in left.collections) == 60
     tiles = right.images[0].get_array()
-    assert tiles.shape == (88, 88)
-    assert np.allclose(tiles[:8, -8:], plane.decoded(2.0, 2.0)[0])
-    assert np.allclose(tiles[8:16, :8], plane.decoded(-2.0, 1.6)[0])
+    assert tiles.shape == (99, 99)  # 11 pictures of 8 pixels, each with a grey line
+    assert np.allclose(tiles[:8, 90:98], plane.decoded(2.0, 2.0)[0])
+    assert np.allclose(tiles[9:17, :8], plane.decoded(-2.0, 1.6)[0])
+    assert (tiles[8] == 0.5).all() and (tiles[:, 8] == 0.5).all()
     assert np.allclose(right.images[0].get_extent(), (-2.2, 2.2, -2.2, 2.2))
 
 

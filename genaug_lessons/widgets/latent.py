@@ -5,6 +5,7 @@ import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
+from torch.nn import functional as F
 
 from genaug_lessons.data import Dataset
 from genaug_lessons.models.vae import VAE
@@ -105,7 +106,7 @@ class LatentExplorer(Explorer):
         left, right = figure.subplots(1, 2)
         self._map(left)
         left.set_title("codes of pictures, marked by class")
-        pictures = lattice(self.model)[:, 0].cpu()
+        pictures = F.pad(lattice(self.model)[:, 0], (0, 1, 0, 1), value=0.5).cpu()  # grey gaps
         height, width = pictures.shape[1:]
         tiled = pictures.view(TWIN_SIDE, TWIN_SIDE, height, width).transpose(1, 2)
         tiled = tiled.reshape(TWIN_SIDE * height, TWIN_SIDE * width).numpy()
