@@ -11,9 +11,10 @@ import pkgutil
 import pytest
 import torch
 from scipy import stats
+from torch import distributions
 
 from genaug_lessons import exercises
-from genaug_lessons.exercises import Case, Exercise, start_here
+from genaug_lessons.exercises import Case, Exercise, start_here, variational_autoencoders
 
 # --- the machinery, on an exercise small enough to see through
 
@@ -128,6 +129,79 @@ BANK += [
             (lambda a, b, t: (a - b).mean(), "should be"),
             (lambda a, b, t: paired(a, b, t)[1:], "should be"),
             (lambda a, b, t: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def kl_by_torch(mean, log_var):
+    q = distributions.Normal(mean, log_var.exp().sqrt())
+    return distributions.kl_divergence(q, distributions.Normal(0.0, 1.0)).sum(-1)
+
+
+def kl(mean, log_var, factor=0.5):
+    return factor * (mean**2 + log_var.exp() - 1 - log_var).sum(1)
+
+
+def kl_of_variance(mean, variance):
+    return 0.5 * (mean**2 + variance - 1 - variance.log()).sum(1)
+
+
+def drawn(mean, log_var, noise):
+    return torch.addcmul(mean, log_var.exp().sqrt(), noise)
+
+
+def log_mean_exp(log_w):
+    top = log_w.max(0).values
+    return top + (log_w - top).exp().mean(0).log()
+
+
+def log_mean_by_loop(log_w):
+    return [(torch.logsumexp(row, 0) - math.log(len(row))).item() for row in log_w.T]
+
+
+BANK += [
+    (
+        variational_autoencoders.gaussian_kl,
+        [kl_by_torch, kl],
+        [
+            (lambda m, v: kl(m, v) / m.shape[1], "a mean weakens the prior"),
+            (lambda m, v: kl(m, v).sum(), "sum over the units only"),
+            (lambda m, v: kl(m, v, factor=1), "one half is missing"),
+            (lambda m, v: kl(m, v, factor=-0.5), "never negative"),
+            (lambda m, v: 0.5 * (m**2 + v - 1 - v).sum(1), "exp(log_var), not log_var"),
+            (lambda m, v: 0.5 * (m**2 + (v / 2).exp() - 1 - v).sum(1), "the variance stands"),
+            (lambda m, v: 0.5 * (m + v.exp() - 1 - v).sum(1), "the mean enters squared"),
+            (kl_of_variance, "should be"),
+            (lambda m, v: kl(m, v).mean(), "one number per example"),
+            (lambda m, v: ..., "not written yet"),
+        ],
+    ),
+    (
+        variational_autoencoders.reparameterise,
+        [drawn, lambda m, v, e: m + e * (0.5 * v).exp()],
+        [
+            (lambda m, v, e: m + v * e, "log_var is taken for the standard deviation"),
+            (lambda m, v, e: m + v.exp() * e, "multiplied by the variance"),
+            (lambda m, v, e: m, "without noise"),
+            (lambda m, v, e: m + e, "the noise is not scaled"),
+            (lambda m, v, e: (v / 2).exp() * e, "the mean is missing"),
+            (lambda m, v, e: m + (v / 2).exp() * torch.randn_like(e), "should be"),
+            (lambda m, v, e: None, "not written yet"),
+        ],
+    ),
+    (
+        variational_autoencoders.importance_weighted,
+        [log_mean_exp, log_mean_by_loop],
+        [
+            (lambda w: w.mean(0), "is the ELBO again"),
+            (lambda w: w.logsumexp(0), "subtract log K"),
+            (lambda w: w.logsumexp(1) - math.log(2), "average over the first axis"),
+            (lambda w: w.logsumexp((0, 1)) - math.log(6), "one bound per example"),
+            (lambda w: w.amax(0), "the largest weight alone"),
+            (lambda w: w.exp().mean(0).log(), "where exp() is 0 but torch.logsumexp still works"),
+            (lambda w: w.exp().mean(0), "should be"),
+            (lambda w: ..., "not written yet"),
         ],
     ),
 ]

@@ -189,6 +189,26 @@ class VAE(Model):
         labels = self.labels_for(n, label)
         return self.decode(normal((n, self.latent), generator), labels)
 
+    @torch.no_grad()
+    def interpolate(
+        self, x: Tensor, other: Tensor, *, steps: int, label: int | Tensor | None = None
+    ) -> Tensor:
+        """Examples (steps, *shape) decoded along the straight line between two codes.
+
+        Args:
+            x: (*shape) where the line starts; its code is the mean of q(z|x, label).
+            other: (*shape) where it ends.
+            steps: points on the line with both ends, at least 2.
+            label: that of both for a conditional model; refused by the others.
+        """
+        if not isinstance(steps, int) or steps < 2:
+            raise ValueError(f"steps must be an integer of at least 2, got {steps!r}")
+        labels = self.labels_for(steps, label)
+        ends = None if labels is None else labels[:2]
+        start, end = self.encode(torch.stack([x, other]), ends)[0]
+        along = torch.linspace(0, 1, steps, device=start.device).to(start)[:, None]
+        return self.decode(start + along * (end - start), labels)
+
     def _with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
         if self.classes is None and label is not None:
             raise ValueError("label must not be given: this model knows no labels")

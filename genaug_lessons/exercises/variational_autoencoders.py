@@ -1,0 +1,110 @@
+"""Lesson 06: the KL term, the reparameterised draw, the importance-weighted bound."""
+
+import math
+
+import torch
+
+from genaug_lessons.exercises.check import Case, Exercise
+
+_MEAN = torch.tensor([[1.0, 0.0, -2.0], [0.5, -1.0, 0.0]], dtype=torch.float64)
+_LOG_VAR = torch.tensor([[0.0, -1.0, 0.5], [-2.0, 1.0, 0.25]], dtype=torch.float64)
+_NOISE = torch.tensor([[1.0, -1.0, 0.5], [2.0, 0.25, -1.5]], dtype=torch.float64)
+_LOG_WEIGHTS = torch.tensor([[-1.0, -3.0], [-2.0, -3.0], [-4.0, -1.5]], dtype=torch.float64)
+
+
+def _kl_terms(mean, var, log_var):
+    return 0.5 * (mean**2 + var - 1 - log_var)
+
+
+def _kl(mean, log_var):
+    return _kl_terms(mean, log_var.exp(), log_var).sum(-1)
+
+
+gaussian_kl = Exercise(
+    "gaussian_kl",
+    cases=[
+        Case(
+            (torch.zeros(1, 2).double(), torch.zeros(1, 2).double()),
+            torch.zeros(1),
+            "gaussian_kl at mean 0 and log variance 0, the prior itself,",
+        ),
+        Case((_MEAN, _LOG_VAR), _kl(_MEAN, _LOG_VAR), "gaussian_kl of two examples, three units,"),
+    ],
+    mistakes={
+        "the KL terms of the units add up: sum over them, a mean weakens the prior Z-fold": (
+            lambda mean, log_var: _kl_terms(mean, log_var.exp(), log_var).mean(-1)
+        ),
+        "one number per example, please: sum over the units only, not over the batch": (
+            lambda mean, log_var: _kl(mean, log_var).sum()
+        ),
+        "the factor one half is missing": lambda mean, log_var: 2 * _kl(mean, log_var),
+        "the sign is turned: a KL divergence is never negative": (
+            lambda mean, log_var: -_kl(mean, log_var)
+        ),
+        "the variance is exp(log_var), not log_var": (
+            lambda mean, log_var: _kl_terms(mean, log_var, log_var).sum(-1)
+        ),
+        "exp(log_var / 2) is the standard deviation; here the variance stands": (
+            lambda mean, log_var: _kl_terms(mean, (log_var / 2).exp(), log_var).sum(-1)
+        ),
+        "the mean enters squared": (
+            lambda mean, log_var: 0.5 * (mean + log_var.exp() - 1 - log_var).sum(-1)
+        ),
+    },
+)
+
+reparameterise = Exercise(
+    "reparameterise",
+    cases=[
+        Case(
+            (_MEAN, _LOG_VAR, _NOISE),
+            _MEAN + (_LOG_VAR / 2).exp() * _NOISE,
+            "reparameterise of two examples, three units,",
+        ),
+    ],
+    mistakes={
+        "log_var is taken for the standard deviation: it is the logarithm of its square": (
+            lambda mean, log_var, noise: mean + log_var * noise
+        ),
+        "the noise is multiplied by the variance: the standard deviation is exp(log_var / 2)": (
+            lambda mean, log_var, noise: mean + log_var.exp() * noise
+        ),
+        "without noise this is the mean, not a draw": lambda mean, log_var, noise: mean,
+        "the noise is not scaled: its standard deviation would be 1 everywhere": (
+            lambda mean, log_var, noise: mean + noise
+        ),
+        "the mean is missing": lambda mean, log_var, noise: (log_var / 2).exp() * noise,
+    },
+)
+
+importance_weighted = Exercise(
+    "importance_weighted",
+    cases=[
+        Case(
+            (_LOG_WEIGHTS,),
+            _LOG_WEIGHTS.logsumexp(0) - math.log(3),
+            "importance_weighted of three draws for two examples",
+        ),
+        Case(
+            (_LOG_WEIGHTS - 1000,),
+            _LOG_WEIGHTS.logsumexp(0) - math.log(3) - 1000,
+            "importance_weighted of log weights near -1000, where exp() is 0 but "
+            "torch.logsumexp still works,",
+        ),
+    ],
+    mistakes={
+        "the mean of the logarithms is the ELBO again: take the logarithm of the mean weight": (
+            lambda log_w: log_w.mean(0)
+        ),
+        "this is the logarithm of the sum: for the mean, subtract log K": (
+            lambda log_w: log_w.logsumexp(0)
+        ),
+        "the draws are the rows: average over the first axis, and keep the examples apart": (
+            lambda log_w: log_w.logsumexp(1) - math.log(log_w.shape[1])
+        ),
+        "this averages over draws and examples at once: one bound per example, please": (
+            lambda log_w: log_w.flatten().logsumexp(0) - math.log(log_w.numel())
+        ),
+        "the largest weight alone is not the mean weight": lambda log_w: log_w.max(0).values,
+    },
+)

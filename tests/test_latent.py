@@ -1,0 +1,124 @@
+"""The latent explorer: the point, its picture, the map of codes, and the twin agree."""
+
+import io
+
+import matplotlib.pyplot as plt
+import numpy as np
+import pytest
+import torch
+from matplotlib.image import imread
+
+from genaug_lessons import data
+from genaug_lessons.models.vae import VAE
+from genaug_lessons.random import generator
+from genaug_lessons.widgets import LatentExplorer, explorer
+from genaug_lessons.widgets.latent import lattice, neighbours
+
+
+@pytest.fixture
+def plane():
+    digits, rng = data.digits()[:60], generator(0)
+    model = VAE(digits.shape, hidden=(16,), latent=2, generator=rng)
+    with torch.no_grad():
+        model.encoder[-1].weight.mul_(10)  # codes that lie apart
+        model.decoder[0].weight.mul_(10)
+    return LatentExplorer(model, digits)
+
+
+def pixels(png: bytes) -> np.ndarray:
+    return imread(io.BytesIO(bytes(png)))
+
+
+def shown_picture(figure):
+    return figure.axes[1].images[0].get_array()
+
+
+@pytest.mark.parametrize("control", ["across", "up"])
+def test_moving_either_slider_redraws_the_picture_and_its_sentence(plane, control):
+    before = pixels(plane.picture.value)
+    getattr(plane, control).value = 1.5
+    after = pixels(plane.picture.value)
+    assert before.shape != after.shape or not np.array_equal(before, after)
+    assert f"At ({'1.5, 0.0' if control == 'across' else '0.0, 1.5'}): " in plane.said.value
+
+
+def test_picture_is_the_decoders_at_the_point_of_the_sliders(plane):
+    plane.across.value, plane.up.value = 1.0, -2.0
+    exact = plane.model.decode(torch.tensor([[1.0, -2.0]])).detach()[0, 0]
+    assert np.allclose(shown_picture(plane.draw()[0]), exact.numpy())
+    assert torch.equal(plane.decoded(1.0, -2.0)[0], exact)
+
+
+def test_map_shows_every_code_at_its_posterior_mean_with_its_class_number(plane):
+    axis = plane.draw()[0].axes[0]
+    drawn = np.concatenate([points.get_offsets() for points in axis.collections])
+    codes = plane.model.encode(data.digits()[:60].values)[0].detach().numpy()
+    assert np.allclose(np.sort(drawn, axis=0), np.sort(codes, axis=0))
+    shapes = {points.get_paths()[0].vertices.tobytes() for points in axis.collections}
+    assert len(shapes) == len(axis.collections) == 10  # no two classes share a marker
+
+
+def test_neighbours_are_counted_among_the_nearest_codes():
+    codes = torch.cat([torch.zeros(10, 2), torch.ones(10, 2), torch.full((9, 2), 5.0)])
+    labels = torch.tensor([3] * 10 + [1] * 10 + [7] * 9)
+    assert neighbours(codes, labels, torch.tensor([0.1, 0.1])) == (3, 10)
+    assert neighbours(codes, labels, torch.tensor([0.9, 0.9])) == (1, 10)
+    assert neighbours(codes, labels, torch.tensor([6.0, 5.0])) == (7, 9)
+    assert neighbours(codes[:4], labels[:4], torch.zeros(2)) == (3, 4)
+
+
+def test_sentence_counts_the_labels_around_the_point(plane):
+    label, count = neighbours(plane.codes, plane.labels, torch.tensor([0.5, 0.2]))
+    plane.across.value, plane.up.value = 0.5, 0.2
+    assert plane.said.value.endswith(f"{count} of the 15 nearest codes have label {label}.")
+
+
+def test_lattice_goes_through_the_plane_as_one_reads(plane):
+    pictures = lattice(plane.model, side=3, extent=2.0)
+    for place, point in {0: (-2.0, 2.0), 2: (2.0, 2.0), 4: (0.0, 0.0), 6: (-2.0, -2.0)}.items():
+        torch.testing.assert_close(pictures[place], plane.decoded(*point))
+
+
+def test_twin_shows_the_map_and_the_lattice_of_pictures(plane):
+    left, right = plane.twin().axes
+    assert sum(len(points.get_offsets()) for points in left.collections) == 60
+    tiles = right.images[0].get_array()
+    assert tiles.shape == (99, 99)  # 11 pictures of 8 pixels, each with a grey line
+    assert np.allclose(tiles[:8, 90:98], plane.decoded(2.0, 2.0)[0])
+    assert np.allclose(tiles[9:17, :8], plane.decoded(-2.0, 1.6)[0])
+    assert (tiles[8] == 0.5).all() and (tiles[:, 8] == 0.5).all()
+    assert np.allclose(right.images[0].get_extent(), (-2.2, 2.2, -2.2, 2.2))
+
+
+def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(plane, monkeypatch):
+    shown = []
+    monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
+    plane._ipython_display_()
+    [(content, how)] = shown
+    assert content[explorer.WIDGET_VIEW]["model_id"] == plane.box.model_id
+    assert pixels(content["image/png"]).std() > 0
+    assert "map of 60 pictures in the latent plane" in how["metadata"]["image/png"]["alt"]
+
+
+def test_every_control_says_what_it_changes_and_in_which_unit(plane):
+    names = [control.description for control in (plane.across, plane.up)]
+    assert names == ["z1 (prior stds)", "z2 (prior stds)"]
+
+
+def test_nothing_is_left_open_in_pyplot(plane):
+    plane.across.value = 2.0
+    assert plt.get_fignums() == []
+
+
+@pytest.mark.parametrize("settings", [{"latent": 3}, {"latent": 2, "classes": 10}])
+def test_models_without_a_plane_are_refused(settings):
+    digits = data.digits()
+    model = VAE(digits.shape, generator=generator(0), **settings)
+    with pytest.raises(ValueError, match="unconditional VAE of pictures with latent=2"):
+        LatentExplorer(model, digits)
+
+
+def test_data_without_labels_are_refused(plane):
+    pool = data.split(data.digits(), labels_per_class=5, draw=0).pool
+    with pytest.raises(ValueError, match="data must be labelled throughout"):
+        LatentExplorer(plane.model, pool)
