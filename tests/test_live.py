@@ -382,11 +382,11 @@ def test_showing_another_leaves_the_first_as_its_picture(page, loop):
     first = showing(duel())
     first.dashboard.buttons["step"].click()
     until(loop, lambda: first.training.index)
+    picture = first.dashboard.still()
     showing(duel())
-    [(before, _), (now, _)] = page.outputs
-    assert explorer.WIDGET_VIEW not in before
+    [_, (before, _), _, (now, _)] = page.outputs
+    assert before == {"text/plain": "live training", "image/png": picture}
     assert explorer.WIDGET_VIEW in now
-    assert before["image/png"]
     first.run(1)
     assert first.training.index == 2
 
@@ -427,17 +427,20 @@ def test_a_closed_one_is_freed(page):
 
 def test_the_saved_page_holds_a_picture_with_alt_text_and_a_constant_text(page, loop):
     shown = showing(duel())
-    content, metadata = page.outputs[0]
-    assert content["text/plain"] == "live training"
-    assert content[explorer.WIDGET_VIEW]["model_id"] == shown.dashboard.box.model_id
+    [(seen, _), (saved, metadata)] = page.outputs
+    assert seen["text/plain"] == saved["text/plain"] == "live training"
+    assert seen[explorer.WIDGET_VIEW]["model_id"] == shown.dashboard.box.model_id
+    assert saved[explorer.WIDGET_VIEW]["model_id"] == ""  # nothing beside the widget
     assert "training losses" in metadata["image/png"]["alt"]
     for _ in range(2):
         shown.dashboard.buttons["step"].click()
         for_a_while(loop)
     assert page.updates == 2
-    assert page.outputs[0][0]["text/plain"] == "live training"
-    assert page.outputs[0][0]["image/png"] == bytes(shown.dashboard.picture.value)
-    assert imread(io.BytesIO(page.outputs[0][0]["image/png"])).std() > 0
+    assert page.outputs[0] == [seen, metadata]  # shown anew, the widget would lose the focus
+    [now, _] = page.outputs[1]
+    assert now["text/plain"] == "live training"
+    assert now["image/png"] == bytes(shown.dashboard.picture.value) != saved["image/png"]
+    assert imread(io.BytesIO(now["image/png"])).std() > 0
 
 
 def test_a_run_refreshes_the_saved_page_once(page):

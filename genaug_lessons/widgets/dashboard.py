@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 import ipywidgets
 from ipywidgets import Layout
 
-from genaug_lessons.widgets.explorer import Panel
+from genaug_lessons.widgets.explorer import Panel, view
 
 BUTTONS = {
     "start": ("play", "train on from here"),
@@ -47,6 +47,7 @@ class Dashboard(Panel):
         buttons = ipywidgets.HBox([*self.buttons.values()], layout=Layout(flex_flow="row wrap"))
         below = [self.error, self.ping, self.pong]
         super().__init__([buttons, *self.sliders.values()], ALT, "live training", below)
+        self.saved = None  # the output that holds the still
 
     def still(self) -> bytes:
         """The newest picture."""
@@ -66,10 +67,22 @@ class Dashboard(Panel):
         shown = f'<pre role="alert" style="{style}">{html.escape(text)}</pre>'
         self.error.value = shown if text else ""
 
+    def refresh(self) -> None:
+        """Put the newest picture into the saved page."""
+        if self.saved is not None:
+            self.saved.update(self.content(""), raw=True, metadata=self.metadata)
+
     def close(self) -> None:
-        """Close every widget; the page keeps the newest picture."""
+        """Close every widget; the page shows the newest picture instead."""
+        if self.saved is not None:
+            self.saved.update(self.content(None), raw=True, metadata=self.metadata)
         self.link.close()
         super().close()
+
+    def _ipython_display_(self) -> None:
+        # Two outputs: to update one that shows a widget would show it anew and lose the focus.
+        self.put({"text/plain": self.text} | view(self.box.model_id))
+        self.saved = self.put(self.content(""))
 
 
 def _button(name: str, icon: str, tooltip: str, post: Callable[..., None]) -> ipywidgets.Button:

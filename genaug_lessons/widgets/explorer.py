@@ -36,36 +36,36 @@ class Panel:
         self.picture = ipywidgets.Image(format="png", layout=natural_size)
         self.said = ipywidgets.HTML()  # the picture in words, after every change
         self.box = ipywidgets.VBox([*controls, self.picture, self.said, *below])
-        self.handle = None
 
     def still(self) -> bytes:
         """The PNG that a page without a kernel shows instead."""
         raise TypeError(f"{type(self).__name__} has no still")
 
-    def content(self, *, live: bool = True) -> tuple[dict, dict]:
-        """What a page shows and saves, and its metadata; the still alone unless `live`."""
-        data = {"text/plain": self.text, "image/png": self.still()}
-        if live:
-            version = {"version_major": 2, "version_minor": 0}
-            data[WIDGET_VIEW] = {**version, "model_id": self.box.model_id}
-        return data, {"image/png": {"alt": self.alt}}
+    def content(self, model_id: str | None) -> dict:
+        """What a page saves and shows: the still, or the widget instead where a kernel runs.
 
-    def refresh(self, *, live: bool = True) -> None:
-        """Put the present still into the saved page."""
-        if self.handle is not None:
-            data, metadata = self.content(live=live)
-            self.handle.update(data, raw=True, metadata=metadata)
+        Args:
+            model_id: the widget's; "" shows nothing in its place, None the still everywhere.
+        """
+        data = {"text/plain": self.text, "image/png": self.still()}
+        return data if model_id is None else data | view(model_id)
+
+    def put(self, data: dict):
+        """Display `data` with the alt text, and return the handle that can update it."""
+        return display(data, raw=True, metadata=self.metadata, display_id=True)
+
+    @property
+    def metadata(self) -> dict:
+        """The alt text, where notebooks look for it."""
+        return {"image/png": {"alt": self.alt}}
 
     def close(self) -> None:
-        """Close every widget of the tree; the page keeps the still."""
-        self.refresh(live=False)
-        self.handle = None
+        """Close every widget of the tree."""
         for widget in set(tree(self.box)):
             widget.close()
 
     def _ipython_display_(self) -> None:
-        data, metadata = self.content()
-        self.handle = display(data, raw=True, metadata=metadata, display_id=True)
+        self.put(self.content(self.box.model_id))
 
 
 class Explorer(Panel):
@@ -99,6 +99,11 @@ class Explorer(Panel):
         figure, sentence = self.draw()
         self.picture.value = png(figure)
         self.said.value = sentence
+
+
+def view(model_id: str) -> dict:
+    """The part of an output that has a notebook show a widget."""
+    return {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}}
 
 
 def tree(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
