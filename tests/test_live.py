@@ -252,6 +252,14 @@ def test_each_slider_changes_the_rate_of_its_objective_while_it_runs(page, loop)
     assert shown.training.rates["near"] == 0.01
 
 
+def test_the_last_digit_that_a_browser_returns_differently_changes_no_rate(page, loop):
+    shown = showing(duel())
+    shown.dashboard.sliders["far"].value = 0.01 * (1 + 1e-15)
+    assert shown.dashboard.sliders["far"].value != 0.01
+    for_a_while(loop)
+    assert shown.training.rates == {"near": 0.01, "far": 0.01}
+
+
 def test_a_command_cuts_a_slice_short(loop, monkeypatch):
     monkeypatch.setattr(live, "SLICE", 60.0)
     shown = LiveTraining(duel(monitors={"click": lambda model: None}, monitor_every=1))

@@ -39,7 +39,7 @@ class Dashboard(Panel):
             name: _slider(name if len(rates) > 1 else "", rate) for name, rate in rates.items()
         }
         for name, slider in self.sliders.items():
-            slider.observe(lambda change, name=name: post("rate", (name, change["new"])), "value")
+            slider.observe(_rate_poster(name, post), "value")
         self.error = ipywidgets.HTML()
         self.ping, self.pong = (ipywidgets.IntText(layout=Layout(display="none")) for _ in "ab")
         self.link = ipywidgets.jslink((self.ping, "value"), (self.pong, "value"))
@@ -91,6 +91,15 @@ def _button(name: str, icon: str, tooltip: str, post: Callable[..., None]) -> ip
     )
     button.on_click(lambda _: post(name))
     return button
+
+
+def _rate_poster(objective: str, post: Callable[..., None]) -> Callable[[dict], None]:
+    def moved(change: dict) -> None:
+        # A browser returns the value it was given with a last digit of its own.
+        if not math.isclose(change["new"], change["old"], rel_tol=1e-9):
+            post("rate", (objective, change["new"]))
+
+    return moved
 
 
 def _slider(objective: str, rate: float) -> ipywidgets.FloatLogSlider:

@@ -26,7 +26,7 @@ from genaug_lessons.widgets.live_figure import LiveFigure
 from genaug_lessons.widgets.pictures import Picture, samples_of
 
 SLICE = 0.05  # seconds of training between two looks at the controls
-DRAWING_SHARE = 0.1  # of the time; what is asked for beside that, at every halt, comes on top
+DRAWING_SHARE = 0.08  # of the time; the picture at every halt comes on top
 PICTURES_PER_SECOND = 8
 SLOW_BROWSER = 1.0  # seconds without an answer after which the next picture is sent all the same
 SILENT_BROWSER = 5.0  # seconds without an answer after which the echo driver gives up

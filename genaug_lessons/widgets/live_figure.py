@@ -81,6 +81,7 @@ class Curves:
             self.lines[name].set_data(steps, values)
         self.axes.relim()
         self.axes.autoscale_view()
+        self.axes.set_visible(bool(curves))
 
 
 def empty(axes: Axes) -> None:

@@ -18,7 +18,7 @@ import pytest
 from playwright.sync_api import sync_playwright
 
 ROOT = Path(__file__).parents[2]
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+BROWSERS = ("chromium", "google-chrome")
 QUIET = [f"--disable-{what}" for what in ("gpu", "background-networking", "sync")]
 
 

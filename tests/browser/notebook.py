@@ -67,7 +67,9 @@ class Notebook:
 
     def __init__(self, page, server, name, cells):
         address, folder = server
-        self.page, self.cells = page, cells
+        self.page = page
+        for kernel in page.request.get(f"{address}/api/kernels").json():  # of tests before
+            page.request.delete(f"{address}/api/kernels/{kernel['id']}")
         notebook = nbformat.v4.new_notebook(
             cells=[nbformat.v4.new_code_cell(cell.strip()) for cell in cells],
             metadata={"kernelspec": {"name": "python3", "display_name": "Python 3"}},

@@ -66,7 +66,7 @@ def test_the_echo_driver_shows_training_where_only_requests_deliver(open_noteboo
     notebook.wait_to_hear("paused")
     now = notebook.ask(3)
     print(f"\necho driver: {seen} pictures and {now['steps']} steps in 5 s")
-    assert seen >= 5
+    assert seen >= 2
     assert now["steps"] > 100
     assert (now["state"], now["driver"]) == ("paused", "echo")
     notebook.page.wait_for_timeout(500)
