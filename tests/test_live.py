@@ -328,6 +328,7 @@ def test_start_without_a_kernel_says_what_to_do_instead(page):
 def test_the_next_picture_waits_for_the_browsers_answer(page, loop, monkeypatch):
     monkeypatch.setattr(live, "SLOW_BROWSER", 1e9)
     monkeypatch.setattr(live, "PICTURES_PER_SECOND", 1e9)
+    monkeypatch.setattr(live, "DRAWING_SHARE", 1e9)
     shown = showing(duel())
     shown.dashboard.buttons["start"].click()
     for_a_while(loop)
