@@ -158,8 +158,13 @@ class GradientUpdate:
             losses[objective.name] = loss.detach()
         return losses
 
-    def set_lr(self, lr: float) -> None:
-        """The learning rate of the next update."""
-        for optimizer in self.optimizers:
+    @property
+    def names(self) -> list[str]:
+        """What has a learning rate of its own: the objectives."""
+        return [objective.name for objective in self.objectives]
+
+    def set_rates(self, rates: Mapping[str, float]) -> None:
+        """Each objective's learning rate in the next update."""
+        for name, optimizer in zip(self.names, self.optimizers, strict=True):
             for group in optimizer.param_groups:
-                group["lr"] = lr
+                group["lr"] = rates[name]

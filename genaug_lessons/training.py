@@ -36,14 +36,14 @@ class Training:
     Attributes:
         model: the model, usable between any two steps.
         steps: updates this run makes in all.
-        lr: learning rate, changeable while it runs; the schedule multiplies it.
+        rates: objective -> learning rate, changeable while it runs; the schedule multiplies it.
         history: loss name -> one scalar tensor per step made (`losses()` turns them to floats).
         monitored: monitor name -> list of (step, value).
     """
 
     model: Model
     steps: int
-    lr: float
+    rates: dict[str, float]
     schedule: str
     update: GradientUpdate
     batches: Iterator[Batch]
@@ -54,13 +54,24 @@ class Training:
     history: dict[str, list[Tensor]] = field(default_factory=dict)
     monitored: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
+    @property
+    def lr(self) -> float:
+        """The learning rate, of the first objective where they differ; setting it sets all."""
+        return next(iter(self.rates.values()))
+
+    @lr.setter
+    def lr(self, lr: float) -> None:
+        """Give every objective this learning rate."""
+        self.rates = dict.fromkeys(self.rates, lr)
+
     def __iter__(self) -> "Training":
         return self
 
     def __next__(self) -> Step:
         if self.index >= self.steps:
             raise StopIteration
-        self.update.set_lr(self.lr * _lr_factor(self.schedule, self.index / self.steps))
+        factor = _lr_factor(self.schedule, self.index / self.steps)
+        self.update.set_rates({name: factor * rate for name, rate in self.rates.items()})
         self.model.train()
         losses = self.update(next(self.batches), self.generator)
         self.model.eval()
@@ -132,10 +143,12 @@ def training_steps(
         )
     model.seen = _union(model.seen, data.ids)
     batches = data.batches(settings.pop("batch_size"), generator)
-    schedule, lr = settings.pop("schedule"), settings["lr"]
+    schedule, monitors = settings.pop("schedule"), monitors or {}
     update = model.updater(**settings)
-    monitors = monitors or {}
-    return Training(model, steps, lr, schedule, update, batches, generator, monitors, monitor_every)
+    rates = dict.fromkeys(update.names, settings["lr"])
+    return Training(
+        model, steps, rates, schedule, update, batches, generator, monitors, monitor_every
+    )
 
 
 def fit(model: Model, data, *, steps: int, show_progress: bool = True, **arguments) -> Training:

@@ -169,6 +169,30 @@ def test_changing_the_learning_rate_changes_the_very_next_update():
     assert moved(fast.model, before) == set()
 
 
+def test_each_objective_follows_its_own_learning_rate():
+    training = steps(Duel(), points(), 9, lr=0.25)
+    assert training.rates == {"near": 0.25, "far": 0.25}
+    training.rates["far"], before = 0.0, weights(training.model)
+    next(training)
+    assert moved(training.model, before) == {"a"}
+    training.rates.update(near=0.0, far=0.1)
+    before = weights(training.model)
+    next(training)
+    assert moved(training.model, before) == {"b"}
+    assert (training.lr, training.rates["far"]) == (0.0, 0.1)
+    training.lr = 0.5
+    assert training.rates == {"near": 0.5, "far": 0.5}
+
+
+def test_every_objectives_rate_follows_the_schedule():
+    training = steps(Duel(), points(), 10, lr=0.1, schedule="cosine")
+    training.rates["far"] = 0.4
+    for done, _ in enumerate(training):
+        near, far = (each.param_groups[0]["lr"] for each in training.update.optimizers)
+        assert far == pytest.approx(4 * near)
+        assert near == pytest.approx(0.05 * (1 + math.cos(math.pi * done / 10)))
+
+
 def test_a_cosine_schedule_falls_from_the_whole_rate_to_nothing():
     training = steps(Duel(), points(), 50, lr=0.1, schedule="cosine")
     rates = [training.update.optimizers[0].param_groups[0]["lr"] for _ in training]

@@ -3,7 +3,7 @@
 A bank is a data set that a model made; it remembers the rows the model saw.
 """
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import torch
@@ -115,9 +115,13 @@ class _PerClassUpdate:
                 losses |= {f"{name}, class {label}": loss for name, loss in found.items()}
         return losses
 
-    def set_lr(self, lr: float) -> None:
+    @property
+    def names(self) -> list[str]:
+        return self.updates[0].names
+
+    def set_rates(self, rates: Mapping[str, float]) -> None:
         for update in self.updates:
-            update.set_lr(lr)
+            update.set_rates(rates)
 
 
 def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset:

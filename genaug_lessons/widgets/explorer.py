@@ -1,10 +1,11 @@
-"""What every explorer shares: controls above one picture, and a static twin where no kernel runs.
+"""What every widget here shares: controls above one picture, and a still where no kernel runs.
 
 The picture is PNG bytes in one `Image` widget; a slider evaluates and redraws, it never trains.
-The saved page holds the static twin, because a browser without a kernel cannot show widgets.
+The saved page holds the still, because a browser without a kernel cannot show widgets.
 """
 
 import io
+from collections.abc import Iterator, Sequence
 
 import ipywidgets
 from IPython.display import display
@@ -13,7 +14,61 @@ from matplotlib.figure import Figure
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-class Explorer:
+class Panel:
+    """Controls, a picture, and the picture in words; give it `still()`.
+
+    Args:
+        controls: widgets above the picture.
+        alt: what the picture shows, for readers who cannot see it.
+        text: what a page says that shows text only; the same at every run.
+        below: widgets under the picture.
+    """
+
+    def __init__(
+        self,
+        controls: Sequence[ipywidgets.Widget],
+        alt: str,
+        text: str,
+        below: Sequence[ipywidgets.Widget] = (),
+    ):
+        self.alt, self.text = alt, text
+        natural_size = ipywidgets.Layout(align_self="flex-start", max_width="100%")
+        self.picture = ipywidgets.Image(format="png", layout=natural_size)
+        self.said = ipywidgets.HTML()  # the picture in words, after every change
+        self.box = ipywidgets.VBox([*controls, self.picture, self.said, *below])
+
+    def still(self) -> bytes:
+        """The PNG that a page without a kernel shows instead."""
+        raise TypeError(f"{type(self).__name__} has no still")
+
+    def content(self, model_id: str | None) -> dict:
+        """What a page saves and shows: the still, or the widget instead where a kernel runs.
+
+        Args:
+            model_id: the widget's; "" shows nothing in its place, None the still everywhere.
+        """
+        data = {"text/plain": self.text, "image/png": self.still()}
+        return data if model_id is None else data | view(model_id)
+
+    def put(self, data: dict):
+        """Display `data` with the alt text, and return the handle that can update it."""
+        return display(data, raw=True, metadata=self.metadata, display_id=True)
+
+    @property
+    def metadata(self) -> dict:
+        """The alt text, where notebooks look for it."""
+        return {"image/png": {"alt": self.alt}}
+
+    def close(self) -> None:
+        """Close every widget of the tree."""
+        for widget in set(tree(self.box)):
+            widget.close()
+
+    def _ipython_display_(self) -> None:
+        self.put(self.content(self.box.model_id))
+
+
+class Explorer(Panel):
     """Base of all explorers: give it controls, `draw()` and `twin()`.
 
     Args:
@@ -22,11 +77,7 @@ class Explorer:
     """
 
     def __init__(self, controls: list[ipywidgets.Widget], alt: str):
-        self.alt = alt
-        natural_size = ipywidgets.Layout(align_self="flex-start", max_width="100%")
-        self.picture = ipywidgets.Image(format="png", layout=natural_size)
-        self.said = ipywidgets.HTML()  # the picture in words, after every change
-        self.box = ipywidgets.VBox([*controls, self.picture, self.said])
+        super().__init__(controls, alt, f"explorer: {alt}")
         for control in controls:
             control.observe(lambda _: self.redraw(), "value")
         self.redraw()
@@ -39,23 +90,31 @@ class Explorer:
         """One figure that shows without controls what the explorer shows with them."""
         raise TypeError(f"{type(self).__name__} has no static twin")
 
+    def still(self) -> bytes:
+        """The static twin."""
+        return png(self.twin())
+
     def redraw(self) -> None:
         """Draw anew; called whenever a control changes."""
         figure, sentence = self.draw()
         self.picture.value = png(figure)
         self.said.value = sentence
 
-    def _ipython_display_(self) -> None:
-        content = {
-            "text/plain": f"explorer: {self.alt}",
-            "image/png": png(self.twin()),
-            WIDGET_VIEW: {
-                "version_major": 2,
-                "version_minor": 0,
-                "model_id": self.box.model_id,
-            },
-        }
-        display(content, raw=True, metadata={"image/png": {"alt": self.alt}})
+
+def view(model_id: str) -> dict:
+    """The part of an output that has a notebook show a widget."""
+    return {WIDGET_VIEW: {"version_major": 2, "version_minor": 0, "model_id": model_id}}
+
+
+def tree(widget: ipywidgets.Widget) -> Iterator[ipywidgets.Widget]:
+    """A widget and all that belong to it: its children, their layouts and styles."""
+    yield widget
+    parts = [widget.layout, getattr(widget, "style", None), *getattr(widget, "children", ())]
+    for part in parts:
+        if isinstance(part, ipywidgets.DOMWidget):
+            yield from tree(part)
+        elif isinstance(part, ipywidgets.Widget):
+            yield part
 
 
 def png(figure: Figure, dpi: int = 100) -> bytes:

@@ -1,0 +1,305 @@
+"""Live training: any `Training` of the package, run from buttons while the notebook stays free.
+
+    live = LiveTraining(training_steps(model, digits, steps=2000, generator=rng))
+    live  # shows the dashboard
+    live.run(500)  # the same steps in the foreground, without a browser
+
+Training goes on in slices on the kernel's main event loop, between which cells and controls get
+their turn. Controls only append commands to a queue; `advance` alone trains, always on the main
+thread. Where a browser hears nothing outside a running request (Colab), the "echo" driver makes
+each slice in answer to the browser's own message.
+"""
+
+import asyncio
+import sys
+import threading
+import time
+import traceback
+from collections import deque
+
+from IPython import get_ipython
+
+from genaug_lessons.progress import deferred_interrupt
+from genaug_lessons.training import Training
+from genaug_lessons.widgets.dashboard import Dashboard
+from genaug_lessons.widgets.live_figure import LiveFigure
+from genaug_lessons.widgets.pictures import Picture, samples_of
+
+SLICE = 0.05  # seconds of training between two looks at the controls
+DRAWING_SHARE = 0.08  # of the time; the picture at every halt comes on top
+PICTURES_PER_SECOND = 8
+SLOW_BROWSER = 1.0  # seconds without an answer after which the next picture is sent all the same
+SILENT_BROWSER = 5.0  # seconds without an answer after which the echo driver gives up
+UNFINISHED = ("ready", "paused", "failed")
+
+_current: list["LiveTraining"] = []  # at most one: what this kernel trains or shows live
+
+
+class LiveTraining:
+    """Start, pause, step, stop and learning rates for a training that runs while you watch.
+
+    Args:
+        training: from `training_steps`; it may have made some steps already.
+        picture: draws on empty axes what the model has learnt, as in `pictures`; samples by
+            default, where the model makes images or points of the plane.
+        driver: "loop" or "echo"; chosen for the place it runs in unless given.
+
+    Attributes:
+        state: "ready", "running", "paused", "stopped", "done" or "failed".
+        error: what ended a failed run.
+        train_seconds, draw_seconds: time spent so far.
+    """
+
+    def __init__(
+        self, training: Training, *, picture: Picture | None = None, driver: str | None = None
+    ):
+        if driver not in (None, "loop", "echo"):
+            raise ValueError(f'driver must be "loop" or "echo", got {driver!r}')
+        self.training = training
+        self.figure = LiveFigure(training, picture or samples_of(training.model))
+        self.driver = driver or ("echo" if "google.colab" in sys.modules else "loop")
+        self.state, self.error = "ready", None
+        self.dashboard: Dashboard | None = None
+        self.train_seconds = self.draw_seconds = 0.0
+        self._commands: deque[tuple[str, object]] = deque()
+        self._background, self._task = False, None
+        self._drawn_at = self._cost = self._sent_at = 0.0
+        self._sent = self._answered = 0
+
+    # what a reader calls
+
+    def run(self, steps: int | None = None) -> str:
+        """Train in the foreground, and return the last figures in words.
+
+        Exactly the steps of a plain loop over the training. An interrupt pauses after the step
+        under way; an error is raised.
+
+        Args:
+            steps: at most so many, at least 1; all that are left by default.
+        """
+        if steps is not None and (not isinstance(steps, int) or steps < 1):
+            raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+        self._take_over()
+        if self.state == "running":
+            self._halt("paused")
+        self._enter("running", background=False)
+        try:
+            self._run_to(self.training.steps if steps is None else self.training.index + steps)
+        except Exception as error:
+            self._fail(error)
+            raise
+        return self.sentence()
+
+    def sentence(self) -> str:
+        """The state, the step and the newest losses."""
+        training = self.training
+        losses = (f"{name} {values[-1].item():.4g}" for name, values in training.history.items())
+        monitors = (f"{name} {looks[-1][1]:.4g}" for name, looks in training.monitored.items())
+        figures = "; ".join([*losses, *monitors])
+        return f"{self.state} at step {training.index} of {training.steps}" + (
+            f": {figures}" if figures else ""
+        )
+
+    def close(self) -> None:
+        """Halt, close every widget, and leave the newest picture on the page."""
+        if self.state == "running":
+            self._halt("paused")
+        if self.dashboard is not None:
+            self.dashboard.close()
+            self.dashboard = None
+        if self in _current:
+            _current.remove(self)
+
+    def post(self, command: str, value: object = None) -> None:
+        """Have a command obeyed on the main thread, as soon as possible; callable from any.
+
+        Args:
+            command: "start", "pause", "step", "stop", "rate" or "answered".
+            value: (objective, learning rate) for "rate", the number for "answered".
+        """
+        self._commands.append((command, value))
+        loop, main = kernel_loop(), threading.main_thread()
+        if loop is None or (self.driver == "echo" and threading.current_thread() is main):
+            self._obey()
+        else:
+            loop.call_soon_threadsafe(self._obey)
+
+    # what only the main thread does
+
+    def advance(self) -> None:
+        """One slice: whole steps for 50 ms or until a command waits; then a picture if due."""
+        begun = time.perf_counter()
+        try:
+            while self.state == "running" and not self._commands:
+                self._make_step()
+                if time.perf_counter() - begun > SLICE:
+                    break
+            self._draw_if_due()
+        except Exception as error:
+            self._fail(error)
+
+    def _run_to(self, last: int) -> None:
+        with deferred_interrupt() as interrupted:
+            while self.state == "running" and self.training.index < last:
+                self._make_step()
+                self._draw_if_due()
+                if self._commands:
+                    self._obey()
+                if interrupted.is_set():
+                    break
+        if self.state == "running":
+            finished = self.training.index >= self.training.steps
+            self._halt("done" if finished else "paused")
+
+    def _obey(self) -> None:
+        with deferred_interrupt() as interrupted:
+            while self._commands:
+                command, value = self._commands.popleft()
+                try:
+                    getattr(self, f"_on_{command}")(value)
+                except Exception as error:
+                    self._fail(error)
+        if interrupted.is_set():
+            self._on_pause(None)
+
+    def _on_start(self, _) -> None:
+        if self.state not in UNFINISHED:
+            return
+        loop = kernel_loop()
+        if loop is None:
+            raise RuntimeError("Start needs a notebook's kernel: call run() instead")
+        self._take_over()
+        self._enter("running", background=True)
+        if self.driver == "echo":
+            self._ping()
+            loop.call_later(SILENT_BROWSER, self._watch_echo)
+        else:
+            self._drive_on()
+
+    def _on_pause(self, _) -> None:
+        if self.state == "running":
+            self._halt("paused")
+
+    def _on_step(self, _) -> None:
+        if self.state in UNFINISHED:
+            self._enter("running", background=False)
+            self._make_step()
+            if self.state == "running":
+                self._halt("paused")
+
+    def _on_stop(self, _) -> None:
+        if self.state != "done":
+            self._halt("stopped")
+
+    def _on_rate(self, change) -> None:
+        objective, rate = change
+        self.training.rates[objective] = rate
+
+    def _on_answered(self, number) -> None:
+        self._answered = max(self._answered, number)
+        if self._background and self.driver == "echo":
+            self.advance()
+            if self.state == "running":
+                self._ping()
+
+    def _drive_on(self) -> None:
+        if self._task is None or self._task.done():  # a strong reference: loops keep weak ones
+            self._task = kernel_loop().create_task(self._drive())
+
+    async def _drive(self) -> None:
+        with deferred_interrupt() as interrupted:
+            while self._background:
+                self.advance()
+                if interrupted.is_set():
+                    interrupted.clear()
+                    self._on_pause(None)
+                await asyncio.sleep(0.001)
+
+    def _watch_echo(self) -> None:
+        """Go on without the browser's answers when there are none."""
+        if not self._background or self.driver != "echo":
+            return
+        silent = self._answered < self._sent and time.perf_counter() - self._sent_at
+        if silent >= SILENT_BROWSER:
+            self.driver = "loop"
+            self._drive_on()
+        else:
+            kernel_loop().call_later(SILENT_BROWSER - silent, self._watch_echo)
+
+    def _make_step(self) -> None:
+        begun = time.perf_counter()
+        step = next(self.training, None)
+        self.train_seconds += time.perf_counter() - begun
+        if step is None or self.training.index >= self.training.steps:
+            self._halt("done")
+
+    def _enter(self, state: str, *, background: bool) -> None:
+        self.state, self.error, self._background = state, None, background
+        if self.dashboard is not None:
+            self.dashboard.show_error("")
+            self.dashboard.say(self.sentence())
+
+    def _halt(self, state: str) -> None:
+        self.state, self._background = state, False
+        self._draw()
+        if self.dashboard is not None:
+            self.dashboard.refresh()
+
+    def _fail(self, error: Exception) -> None:
+        self.state, self.error, self._background = "failed", error, False
+        if self.dashboard is not None:
+            self.dashboard.say(self.sentence())
+            self.dashboard.show_error("".join(traceback.format_exception(error)[-4:]))
+            self.dashboard.refresh()
+
+    # drawing
+
+    def _draw_if_due(self) -> None:
+        now = time.perf_counter()
+        pause = max(1 / PICTURES_PER_SECOND, self._cost / DRAWING_SHARE)
+        behind = self._background and self._answered < self._sent
+        waited = now - self._sent_at >= SLOW_BROWSER
+        if now - self._drawn_at >= pause and (waited or not behind):
+            self._draw()
+
+    def _draw(self) -> None:
+        if self.dashboard is None:
+            return
+        begun = time.perf_counter()
+        self.dashboard.show(self.figure.png())
+        self.dashboard.say(self.sentence())
+        if self.driver == "loop":
+            self._ping()
+        self._drawn_at = time.perf_counter()
+        self._cost = self._drawn_at - begun
+        self.draw_seconds += self._cost
+
+    def _ping(self) -> None:
+        self._sent, self._sent_at = self._sent + 1, time.perf_counter()
+        if self.dashboard is not None:
+            self.dashboard.ping.value = self._sent
+
+    # being the only one
+
+    def _take_over(self) -> None:
+        """Be what this kernel trains live: another one is closed, and becomes its picture."""
+        for other in [each for each in _current if each is not self]:
+            other.close()
+        _current[:] = [self]
+
+    def _ipython_display_(self) -> None:
+        self._take_over()
+        if self.dashboard is not None:
+            self.dashboard.close()
+        self.dashboard = Dashboard(self.post, self.training.rates)
+        self._draw()
+        self.dashboard._ipython_display_()
+
+
+def kernel_loop() -> asyncio.AbstractEventLoop | None:
+    """The main event loop of the notebook's kernel; None where there is no kernel.
+
+    A callback may run in a thread with a loop of its own, so the running loop is the wrong one.
+    """
+    kernel = getattr(get_ipython(), "kernel", None)
+    return getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
