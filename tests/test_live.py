@@ -43,6 +43,9 @@ class Page:
         return Handle()
 
 
+TEXT = "live training of Duel, 1000000 steps"
+
+
 @pytest.fixture
 def page(monkeypatch):
     page = Page()
@@ -394,7 +397,7 @@ def test_showing_another_leaves_the_first_as_its_picture(page, loop):
     picture = first.dashboard.still()
     showing(duel())
     [_, (before, _), _, (now, _)] = page.outputs
-    assert before == {"text/plain": "live training", "image/png": picture}
+    assert before == {"text/plain": TEXT, "image/png": picture}
     assert explorer.WIDGET_VIEW in now
     first.run(1)
     assert first.training.index == 2
@@ -437,7 +440,7 @@ def test_a_closed_one_is_freed(page):
 def test_the_saved_page_holds_a_picture_with_alt_text_and_a_constant_text(page, loop):
     shown = showing(duel())
     [(seen, _), (saved, metadata)] = page.outputs
-    assert seen["text/plain"] == saved["text/plain"] == "live training"
+    assert seen["text/plain"] == saved["text/plain"] == TEXT
     assert seen[explorer.WIDGET_VIEW]["model_id"] == shown.dashboard.box.model_id
     assert saved[explorer.WIDGET_VIEW]["model_id"] == ""  # nothing beside the widget
     assert "training losses" in metadata["image/png"]["alt"]
@@ -447,7 +450,7 @@ def test_the_saved_page_holds_a_picture_with_alt_text_and_a_constant_text(page, 
     assert page.updates == 2
     assert page.outputs[0] == [seen, metadata]  # shown anew, the widget would lose the focus
     [now, _] = page.outputs[1]
-    assert now["text/plain"] == "live training"
+    assert now["text/plain"] == TEXT
     assert now["image/png"] == bytes(shown.dashboard.picture.value) != saved["image/png"]
     assert imread(io.BytesIO(now["image/png"])).std() > 0
 

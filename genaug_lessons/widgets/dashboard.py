@@ -31,9 +31,10 @@ class Dashboard(Panel):
         post: takes the commands: a button's name, "rate" with (objective, learning rate), and
             "answered" with the number the browser returned.
         rates: objective -> its present learning rate.
+        text: what a page says that shows text only; the same at every run.
     """
 
-    def __init__(self, post: Callable[..., None], rates: Mapping[str, float]):
+    def __init__(self, post: Callable[..., None], rates: Mapping[str, float], text: str):
         self.buttons = {name: _button(name, *how, post) for name, how in BUTTONS.items()}
         self.sliders = {
             name: _slider(name if len(rates) > 1 else "", rate) for name, rate in rates.items()
@@ -46,7 +47,7 @@ class Dashboard(Panel):
         self.pong.observe(lambda change: post("answered", change["new"]), "value")
         buttons = ipywidgets.HBox([*self.buttons.values()], layout=Layout(flex_flow="row wrap"))
         below = [self.error, self.ping, self.pong]
-        super().__init__([buttons, *self.sliders.values()], ALT, "live training", below)
+        super().__init__([buttons, *self.sliders.values()], ALT, text, below)
         self.saved = None  # the output that holds the still
 
     def still(self) -> bytes:

@@ -291,7 +291,9 @@ class LiveTraining:
         self._take_over()
         if self.dashboard is not None:
             self.dashboard.close()
-        self.dashboard = Dashboard(self.post, self.training.rates)
+        training = self.training
+        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
+        self.dashboard = Dashboard(self.post, training.rates, text)
         self._draw()
         self.dashboard._ipython_display_()
 
