@@ -137,10 +137,10 @@ class Notebook:
         found = self.page.evaluate("said")
         return min(at for text, at in found if text.startswith(beginning) and at >= after)
 
-    def screenshot(self, name):
-        """Keep what the page looks like."""
+    def screenshot(self, name, part=None):
+        """Keep what the page, or a part of it, looks like."""
         SCREENSHOTS.mkdir(parents=True, exist_ok=True)
-        self.page.screenshot(path=SCREENSHOTS / f"{name}.png")
+        (part or self.page).screenshot(path=SCREENSHOTS / f"{name}.png")
 
     def save(self):
         """Save the notebook and wait for the file."""
