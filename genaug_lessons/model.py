@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 
 from genaug_lessons.data import Batch, Dataset, refuse_leaks
 
@@ -127,12 +128,33 @@ class Model(nn.Module):
             raise ValueError(f"label must lie in 0 to {self.classes - 1}, got {label!r}")
         return labels.long().expand(n)
 
+    def with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
+        """Values (B, D) with the label (B,) beside them, one-hot: (B, D + classes).
+
+        A model without labels has its values back.
+
+        Raises:
+            ValueError: a label missing or unwanted.
+        """
+        if self.classes is None and label is not None:
+            raise ValueError("label must not be given: this model knows no labels")
+        if self.classes is None:
+            return values
+        if label is None:
+            raise ValueError("label must be given: this model is conditional")
+        return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)
+
 
 class GradientUpdate:
     """One update of gradient families: each objective takes a step of Adam on its parameters.
 
+    Attributes:
+        batches_per_update: how many batches of `batch_size` rows one update is handed, as one.
+
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
     """
+
+    batches_per_update = 1
 
     def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
         self.objectives = objectives
@@ -148,15 +170,19 @@ class GradientUpdate:
         ]
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
-        losses = {}
-        for objective, optimizer in zip(self.objectives, self.optimizers, strict=True):
-            loss = objective.loss(batch, generator)
-            gradients = torch.autograd.grad(loss, objective.parameters)
-            for parameter, gradient in zip(objective.parameters, gradients, strict=True):
-                parameter.grad = gradient
-            optimizer.step()
-            losses[objective.name] = loss.detach()
-        return losses
+        return {
+            objective.name: self.step(turn, objective.loss(batch, generator))
+            for turn, objective in enumerate(self.objectives)
+        }
+
+    def step(self, turn: int, loss: Tensor) -> Tensor:
+        """One step down the loss of the objective whose turn it is; returns the loss."""
+        parameters = self.objectives[turn].parameters
+        gradients = torch.autograd.grad(loss, parameters)
+        for parameter, gradient in zip(parameters, gradients, strict=True):
+            parameter.grad = gradient
+        self.optimizers[turn].step()
+        return loss.detach()
 
     @property
     def names(self) -> list[str]:

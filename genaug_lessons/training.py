@@ -142,9 +142,10 @@ def training_steps(
             "or make a new one to start afresh"
         )
     model.seen = _union(model.seen, data.ids)
-    batches = data.batches(settings.pop("batch_size"), generator)
     schedule, monitors = settings.pop("schedule"), monitors or {}
+    batch_size = settings.pop("batch_size")
     update = model.updater(**settings)
+    batches = data.batches(batch_size * update.batches_per_update, generator)
     rates = dict.fromkeys(update.names, settings["lr"])
     return Training(
         model, steps, rates, schedule, update, batches, generator, monitors, monitor_every

@@ -104,7 +104,7 @@ class PerClass(Model):
 
 class _PerClassUpdate:
     def __init__(self, updates: list[Update]):
-        self.updates = updates
+        self.updates, self.batches_per_update = updates, updates[0].batches_per_update
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         losses = {}

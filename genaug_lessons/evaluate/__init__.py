@@ -5,6 +5,8 @@ from genaug_lessons.evaluate.quality import (
     classification_accuracy_score,
     copy_rate,
     frechet_distance,
+    mode_shares,
+    modes_covered,
     nearest_distance,
     under_corruptions,
 )
@@ -19,6 +21,8 @@ __all__ = [
     "copy_rate",
     "estimate",
     "frechet_distance",
+    "mode_shares",
+    "modes_covered",
     "nearest_distance",
     "paired_gain",
     "study",

@@ -84,6 +84,29 @@ def nearest_distance(x: Tensor, train: Tensor) -> Tensor:
     return torch.cat([torch.cdist(part, train).min(1).values for part in parts])
 
 
+def mode_shares(x: Tensor, centres: Tensor, *, radius: float) -> Tensor:
+    """Share of samples at each mode, (K,): those nearest to its centre and within the radius.
+
+    Their sum is the share of good samples; what is missing from 1 lies between the modes.
+
+    Args:
+        x: (N, D) samples.
+        centres: (K, D) the modes.
+        radius: above 0; three standard deviations of a mode, say.
+
+    Source: Srivastava et al. 2017, arXiv:1705.07761, section 5.1.
+    """
+    if not radius > 0:
+        raise ValueError(f"radius must be above 0, got {radius}")
+    distance, nearest = torch.cdist(x, centres.to(x)).min(1)
+    return nearest[distance <= radius].bincount(minlength=len(centres)) / len(x)
+
+
+def modes_covered(x: Tensor, centres: Tensor, *, radius: float) -> int:
+    """How many modes get at least a tenth of their equal share of samples (see `mode_shares`)."""
+    return int((mode_shares(x, centres, radius=radius) >= 0.1 / len(centres)).sum())
+
+
 def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> dict[str, Tensor]:
     """Accuracy, 0 to 1, on the test half as it is and under five corruptions of its pictures.
 

@@ -120,13 +120,13 @@ class VAE(Model):
 
     def encode(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance, each (B, Z), of q(z|x, label)."""
-        inputs = self._with_label(x.flatten(1), label)
+        inputs = self.with_label(x.flatten(1), label)
         mean, log_var = self.encoder(inputs).chunk(2, dim=-1)
         return mean, log_var
 
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The mean of p(x|z, label), (B, *shape)."""
-        output = self.decoder(self._with_label(z, label))
+        output = self.decoder(self.with_label(z, label))
         mean = output.sigmoid() if self.likelihood == "bernoulli" else output
         return mean.unflatten(-1, self.shape)
 
@@ -138,7 +138,7 @@ class VAE(Model):
 
     def log_likelihood(self, x: Tensor, z: Tensor, label: Tensor | None = None) -> Tensor:
         """log p(x|z, label) in nats, (B,)."""
-        output = self.decoder(self._with_label(z, label))
+        output = self.decoder(self.with_label(z, label))
         if self.likelihood == "bernoulli":
             return bernoulli_log_likelihood(x.flatten(1), output)
         return gaussian_log_likelihood(x.flatten(1), output, self.x_log_var)
@@ -208,12 +208,3 @@ class VAE(Model):
         start, end = self.encode(torch.stack([x, other]), ends)[0]
         along = torch.linspace(0, 1, steps, device=start.device).to(start)[:, None]
         return self.decode(start + along * (end - start), labels)
-
-    def _with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
-        if self.classes is None and label is not None:
-            raise ValueError("label must not be given: this model knows no labels")
-        if self.classes is None:
-            return values
-        if label is None:
-            raise ValueError("label must be given: this model is conditional")
-        return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)

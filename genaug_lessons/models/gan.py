@@ -1,0 +1,218 @@
+"""Generative adversarial networks: two players, each with a loss of its own.
+
+A generator G turns noise z ~ N(0, I) into examples x; a critic D gives each example a number, its
+logit, whose sigmoid is the probability that the example is real. The critic learns to tell, the
+generator to be taken for real:
+
+    min_G max_D  E log D(x) + E log(1 - D(G(z)))
+
+Source: Goodfellow et al. 2014, arXiv:1406.2661. Labels: Mirza & Osindero 2014, arXiv:1411.1784.
+Noise on all that the critic sees: Soenderby et al. 2017, arXiv:1610.04490. The losses and what is
+known of the game are in `gan_game.py`.
+
+Letters: z (B, Z) latent, x (B, *shape) examples, y (B,) labels, C classes, logits (B,).
+"""
+
+import math
+from collections.abc import Collection
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.data import Batch
+from genaug_lessons.model import GradientUpdate, Model, Objective
+from genaug_lessons.models.gan_game import LOSSES
+from genaug_lessons.nn import mlp
+from genaug_lessons.random import check_device, normal
+
+LEAK = 0.2  # slope of the critic's ReLUs below 0
+
+
+class GAN(Model):
+    """A generator and a critic, both dense.
+
+    Args:
+        shape: shape of one example.
+        latent: number of latent dimensions Z.
+        generator_hidden: widths of the generator.
+        critic_hidden: widths of the critic.
+        classes: number of labels for a conditional GAN; None for an unconditional one.
+        loss: "non-saturating", "minimax" or "least-squares".
+        support: "unit" for data in [0, 1], "real" for any; by default that of pictures, "unit", for
+            a shape (C, H, W), and "real" for others.
+        dropout: share of the hidden values that the critic drops while training, in [0, 1).
+        instance_noise: std, in the units of x, of the noise on all that the critic is trained on.
+        generator: initial weights are drawn from it; the model lives on its device.
+
+    The generator is batch-normalised, the critic's ReLUs leak: with neither, wide networks miss
+    modes even of a toy. The training defaults do without momentum, which the players' circling
+    would carry on.
+    """
+
+    defaults = {
+        **Model.defaults,
+        "betas": (0.0, 0.9),
+        "critic_steps": 1,
+        "players": ("critic", "generator"),
+    }
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        latent: int = 100,
+        generator_hidden: tuple[int, ...] = (256, 512, 1024),
+        critic_hidden: tuple[int, ...] = (512, 256),
+        classes: int | None = None,
+        loss: str = "non-saturating",
+        support: str | None = None,
+        dropout: float = 0.0,
+        instance_noise: float = 0.0,
+        generator: torch.Generator,
+    ):
+        super().__init__(shape)
+        if loss not in LOSSES:
+            raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
+        if support not in (None, "unit", "real"):
+            raise ValueError(f'support must be "unit" or "real", got {support!r}')
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, got {latent}")
+        if classes is not None and classes < 2:
+            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
+        if instance_noise < 0:
+            raise ValueError(f"instance_noise must be at least 0, got {instance_noise}")
+        self.latent, self.classes, self.loss = latent, classes, loss
+        self.needs_labels, self.instance_noise = classes is not None, instance_noise
+        self.support = support or ("unit" if len(self.shape) == 3 else "real")
+        size, labels = math.prod(self.shape), classes or 0
+        made, seen = (latent + labels, *generator_hidden, size), (size + labels, *critic_hidden, 1)
+        self.maker = mlp(made, batch_norm=True, generator=generator)
+        self.critic = mlp(seen, dropout=dropout, leak=LEAK, generator=generator)
+
+    def generate(self, z: Tensor, label: Tensor | None = None) -> Tensor:
+        """The generator's examples (B, *shape) for noise z (B, Z) and labels (B,)."""
+        x = self.maker(self.with_label(z, label))
+        return (x.sigmoid() if self.support == "unit" else x).unflatten(-1, self.shape)
+
+    def criticise(
+        self, x: Tensor, label: Tensor | None = None, generator: torch.Generator | None = None
+    ) -> Tensor:
+        """The critic's logits (B,); noise and dropout come from the generator while training."""
+        if self.training and self.instance_noise:
+            x = x + self.instance_noise * normal(x.shape, generator)
+        return self.critic(self.with_label(x.flatten(1), label), generator).squeeze(-1)
+
+    def critic_objective(
+        self, x: Tensor, fake: Tensor, label: Tensor | None, generator: torch.Generator
+    ) -> Tensor:
+        """The critic's loss on real examples and as many fakes; no gradient reaches the maker."""
+        both = None if label is None else label.repeat(2)
+        logits = self.criticise(torch.cat([x, fake.detach()]), both, generator)
+        return LOSSES[self.loss][0](*logits.chunk(2))
+
+    def generator_objective(
+        self, fake: Tensor, label: Tensor | None, generator: torch.Generator
+    ) -> Tensor:
+        """The generator's loss on fakes it has made."""
+        return LOSSES[self.loss][1](self.criticise(fake, label, generator))
+
+    def fakes(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+        """As many fakes as the batch has rows, and the labels they share with these."""
+        label = None if self.classes is None else batch.y
+        return self.generate(normal((len(batch.x), self.latent), generator), label), label
+
+    def objectives(self) -> list[Objective]:
+        """The critic's loss, then the generator's, each per example."""
+
+        def critic(batch: Batch, generator: torch.Generator) -> Tensor:
+            return self.critic_objective(batch.x, *self.fakes(batch, generator), generator)
+
+        def maker(batch: Batch, generator: torch.Generator) -> Tensor:
+            return self.generator_objective(*self.fakes(batch, generator), generator)
+
+        return [
+            Objective("critic", list(self.critic.parameters()), critic),
+            Objective("generator", list(self.maker.parameters()), maker),
+        ]
+
+    def updater(self, **settings) -> "GameUpdate":
+        """The players in turn; `critic_steps` and `players` are settings of their own."""
+        return GameUpdate(self, **settings)
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
+    ) -> Tensor:
+        """n new examples (n, *shape), what the generator makes of z ~ N(0, I).
+
+        Args:
+            n: how many, at least 1.
+            label: one label or (n,) labels for a conditional model; refused by the others.
+            generator: on the model's device.
+        """
+        check_device(generator, self.device, "model")
+        labels = self.labels_for(n, label)
+        self.eval()
+        return self.generate(normal((n, self.latent), generator), labels)
+
+    @torch.no_grad()
+    def belief(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """The critic's D(x), (B,): 1 for examples it takes to be real for certain, 0 for fakes.
+
+        With the least-squares loss D is the bare output, which may leave [0, 1].
+        """
+        self.eval()
+        output = self.criticise(x, label)
+        return output if self.loss == "least-squares" else output.sigmoid()
+
+    def pull(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """Where its own loss would have the generator move each fake, (B, *shape).
+
+        Minus the gradient of the loss of one fake with respect to that fake.
+        """
+        self.eval()
+        x = x.detach().requires_grad_()
+        loss = LOSSES[self.loss][1](self.criticise(x, label)) * len(x)  # the rows do not mix
+        return -torch.autograd.grad(loss, x)[0]
+
+    def _labels(self, batch: Batch) -> Tensor | None:
+        return None if self.classes is None else batch.y
+
+
+class GameUpdate(GradientUpdate):
+    """The critic's steps, each on rows of its own, then the generator's, on the newest fakes.
+
+    The generator faces the critic that has just learnt: the players take turns. The fakes that
+    the critic saw last serve the generator, too.
+
+    Attributes:
+        players: who moves, of "critic" and "generator"; changeable while it runs.
+    """
+
+    def __init__(self, model: GAN, *, critic_steps: int, players: Collection[str], **settings):
+        if not isinstance(critic_steps, int) or critic_steps < 1:
+            raise ValueError(f"critic_steps must be an integer of at least 1, got {critic_steps!r}")
+        super().__init__(model.objectives(), **settings)
+        if not players or set(players) - set(self.names):
+            raise ValueError(f"players must be one or more of {self.names}, got {players!r}")
+        self.model, self.players, self.batches_per_update = model, players, critic_steps
+
+    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        model, losses = self.model, {}
+        for part in _parts(batch, self.batches_per_update):
+            fake, label = model.fakes(part, generator)
+            if "critic" in self.players:
+                loss = model.critic_objective(part.x, fake, label, generator)
+                losses["critic"] = self.step(0, loss)
+        if "generator" in self.players:
+            losses["generator"] = self.step(1, model.generator_objective(fake, label, generator))
+        return losses
+
+
+def _parts(batch: Batch, count: int) -> list[Batch]:
+    """The batch cut into `count` parts, fewer where it has fewer rows."""
+    if count == 1:
+        return [batch]
+    x = batch.x.chunk(count)
+    labels = [None] * len(x) if batch.y is None else batch.y.chunk(count)
+    return [Batch(part, y, batch.labelled) for part, y in zip(x, labels, strict=True)]

@@ -1,0 +1,131 @@
+"""The game that the players of a GAN play: their losses on logits, its value, and its motion.
+
+For data p and a generator's distribution q, both known, the best critic and the value of the game
+have closed forms. The Dirac game, the smallest there is, shows why taking turns matters.
+
+Source: Goodfellow et al. 2014, arXiv:1406.2661. Least squares: Mao et al. 2017, arXiv:1611.04076.
+Dirac game: Mescheder, Geiger & Nowozin 2018, arXiv:1801.04406.
+
+Letters: real, fake (B,) the critic's logits; p, q (S,) probabilities of S states, or densities at
+S places.
+"""
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+
+def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-E log D(x) - E log(1 - D(G(z))) in nats, from logits; 2 log 2 for a critic that guesses.
+
+    Source: Goodfellow et al. 2014, eq. 1.
+    """
+    return F.softplus(-real).mean() + F.softplus(fake).mean()
+
+
+def minimax_loss(fake: Tensor) -> Tensor:
+    """E log(1 - D(G(z))) in nats, from logits: flat where the critic is sure of a fake.
+
+    Source: Goodfellow et al. 2014, eq. 1.
+    """
+    return -F.softplus(fake).mean()
+
+
+def non_saturating_loss(fake: Tensor) -> Tensor:
+    """-E log D(G(z)) in nats, from logits: steep where the critic is sure of a fake.
+
+    Source: Goodfellow et al. 2014, section 3.
+    """
+    return F.softplus(-fake).mean()
+
+
+def least_squares_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """Half the mean squares of D(x) - 1 and of D(G(z)); the outputs are no logits here.
+
+    Source: Mao et al. 2017, eq. 9 (a = 0, b = c = 1).
+    """
+    return ((real - 1).square().mean() + fake.square().mean()) / 2
+
+
+def least_squares_loss(fake: Tensor) -> Tensor:
+    """Half the mean square of D(G(z)) - 1.
+
+    Source: Mao et al. 2017, eq. 9 (a = 0, b = c = 1).
+    """
+    return (fake - 1).square().mean() / 2
+
+
+LOSSES = {
+    "minimax": (critic_loss, minimax_loss),
+    "non-saturating": (critic_loss, non_saturating_loss),
+    "least-squares": (least_squares_critic_loss, least_squares_loss),
+}
+
+
+def optimal_critic(p: Tensor, q: Tensor) -> Tensor:
+    """The best critic p / (p + q), (S,), in [0, 1]; 1/2 where neither p nor q ever is.
+
+    Source: Goodfellow et al. 2014, proposition 1.
+    """
+    return torch.where(p + q > 0, p / (p + q), 0.5)
+
+
+def value(p: Tensor, q: Tensor, critic: Tensor) -> Tensor:
+    """E_p log D + E_q log(1 - D) in nats, a scalar: what the critic raises.
+
+    Args:
+        p: (S,) probabilities of the data.
+        q: (S,) probabilities of the generator.
+        critic: (S,) probabilities D that the critic gives to "real".
+
+    Source: Goodfellow et al. 2014, eq. 1.
+    """
+    return torch.xlogy(p, critic).sum() + torch.xlogy(q, 1 - critic).sum()
+
+
+def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
+    """Jensen-Shannon divergence in nats, a scalar in [0, log 2]; value = 2 JSD - log 4 at best.
+
+    Source: Goodfellow et al. 2014, theorem 1.
+    """
+    middle = (p + q) / 2
+    return sum(torch.xlogy(one, one) - torch.xlogy(one, middle) for one in (p, q)).sum() / 2
+
+
+def dirac_game(
+    start: tuple[float, float] = (1.0, 0.0),
+    *,
+    lr: float,
+    steps: int,
+    alternating: bool = True,
+    penalty: float = 0.0,
+) -> Tensor:
+    """The smallest game: one fake at theta, the data at 0, a critic of slope psi; value psi theta.
+
+    The critic climbs, the generator descends. The balance is at (0, 0).
+
+    Args:
+        start: theta and psi at first.
+        lr: the step of both, above 0.
+        steps: how many, at least 1.
+        alternating: whether the generator faces the critic that has just moved.
+        penalty: gamma, at least 0; the critic also descends gamma / 2 psi^2 (R1).
+
+    Returns:
+        (steps + 1, 2) float64: theta and psi along the way.
+
+    Source: Mescheder, Geiger & Nowozin 2018, sections 2 to 4, with f(t) = t.
+    """
+    if not lr > 0:
+        raise ValueError(f"lr must be above 0, got {lr}")
+    if not isinstance(steps, int) or steps < 1:
+        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+    if penalty < 0:
+        raise ValueError(f"penalty must be at least 0, got {penalty}")
+    theta, psi = start
+    path = [(theta, psi)]
+    for _ in range(steps):
+        moved = psi + lr * (theta - penalty * psi)
+        theta, psi = theta - lr * (moved if alternating else psi), moved
+        path.append((theta, psi))
+    return torch.tensor(path, dtype=torch.float64)
