@@ -99,15 +99,21 @@ def plane(extent: float, points: int = 120) -> Tensor:
 
 
 def density(
-    where: Tensor, values: Tensor, *, samples: Tensor | None = None, about: str = "density"
+    where: Tensor,
+    values: Tensor,
+    *,
+    samples: Tensor | None = None,
+    about: str = "density",
+    unit: str = "per unit area",
 ) -> str:
     """A function over the plane as shades of grey with contour lines, samples as crosses on top.
 
     Args:
         where: (P * P, 2) the lattice from `plane`.
-        values: (P * P,) the density there, per unit area.
+        values: (P * P,) the function there.
         samples: (N, 2) points.
         about: what the function is, for the label and the alt text.
+        unit: of the values.
     """
     side = round(len(where) ** 0.5)
     if where.shape != (side**2, 2) or values.shape != (side**2,):
@@ -123,7 +129,7 @@ def density(
         points = samples.detach().cpu().numpy()
         axis.plot(*points.T, "x", color=COLOURS[1], markersize=4, label="samples")
         axis.legend(loc="upper right")
-    figure.colorbar(shades, label=f"{about} (per unit area)")
+    figure.colorbar(shades, label=f"{about} ({unit})")
     axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
     count = "" if samples is None else f", {len(samples)} samples"
     peak = z.argmax()
@@ -131,11 +137,14 @@ def density(
     return show(figure, f"{about} over the plane, highest {z.max():.3g} at {place}{count}")
 
 
-def samples(points: Mapping[str, Tensor]) -> str:
+def samples(
+    points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "$x_2$")
+) -> str:
     """Sets of points in the plane, each with its own marker and colour.
 
     Args:
         points: name -> (N, 2).
+        axes: what is along the two axes.
     """
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
     said = []
@@ -145,7 +154,7 @@ def samples(points: Mapping[str, Tensor]) -> str:
         x = x.detach().cpu()
         axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7, label=name)
         said.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")
-    axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal")
+    axis.set(xlabel=axes[0], ylabel=axes[1], aspect="equal")
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return show(figure, f"points in the plane, {'; '.join(said)}")
 

@@ -73,7 +73,7 @@ class Curves:
 
     def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
         """Move the lines to where the curves, name -> (steps, values), are now."""
-        for name in curves.keys() - self.lines.keys():
+        for name in [each for each in curves if each not in self.lines]:
             colour, dash = next(self.looks)
             [self.lines[name]] = self.axes.plot([], [], color=colour, linestyle=dash, label=name)
             self.axes.legend(loc="upper right", fontsize="small", ncols=1 + len(self.lines) // 5)
