@@ -104,9 +104,7 @@ def mlp(
         layers.append(linear(width, size, generator=generator))
         if batch_norm:
             layers.append(BatchNorm(size, device=generator.device))
-        layers.append(nn.LeakyReLU(leak) if leak else nn.ReLU())
-        if dropout:
-            layers.append(Dropout(dropout))
+        layers += [nn.LeakyReLU(leak) if leak else nn.ReLU(), Dropout(dropout)]
         width = size
     return Net(*layers, linear(width, outputs, generator=generator))
 
