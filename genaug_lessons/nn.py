@@ -34,6 +34,19 @@ def _initialise(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn
     return layer
 
 
+def dropout_mask(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:
+    """1 where a value is kept and 0, with probability p, where it is dropped; float32."""
+    return uniform(shape, generator).ge_(p)
+
+
+def inverted_dropout(x: Tensor, mask: Tensor, p: float) -> Tensor:
+    """The kept values of x, scaled by 1 / (1 - p) so that the expected value stays x; p below 1.
+
+    Source: Srivastava et al. 2014, JMLR 15, section 10.
+    """
+    return x * (mask * (1 / (1 - p)))
+
+
 class Dropout(nn.Module):
     """Sets each value to 0 with probability p while training and scales the rest by 1 / (1 - p).
 
@@ -57,8 +70,7 @@ class Dropout(nn.Module):
             return x
         if generator is None:
             raise ValueError("generator must be given while dropout is training, got None")
-        kept = uniform(x.shape, generator).ge_(self.p)  # 1 where kept, 0 where dropped
-        return x * kept.mul_(1 / (1 - self.p))
+        return inverted_dropout(x, dropout_mask(x.shape, self.p, generator), self.p)
 
 
 class Net(nn.Sequential):
