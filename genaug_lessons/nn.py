@@ -6,9 +6,11 @@ the generator, so that the global random state is left alone.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
 from genaug_lessons.random import uniform
@@ -118,6 +120,44 @@ def small_cnn(
         raise ValueError(f"shape must survive {len(channels)} halvings, got {shape}")
     flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, generator=generator)]
     return Net(*layers, *flat)
+
+
+def small_cnn_decoder(
+    inputs: int,
+    shape: tuple[int, int, int],
+    *,
+    channels: Sequence[int] = (32, 16),
+    generator: torch.Generator,
+) -> Net:
+    """A dense layer, then 3x3 convolutions, each after a ReLU and a doubling: back to pictures.
+
+    It undoes the shapes of a `small_cnn` of the same shape and the channels in reverse:
+    (B, inputs) -> (B, *shape). The last convolution makes the picture itself.
+    """
+    depth, height, width = shape
+    depths, halvings = [*channels, depth], range(len(channels), -1, -1)
+    sizes = [(height >> times, width >> times) for times in halvings]
+    start = (depths[0], *sizes[0])
+    layers = [linear(inputs, math.prod(start), generator=generator), nn.Unflatten(1, start)]
+    for (before, after), size in zip(pairwise(depths), sizes[1:], strict=True):
+        layers += [nn.ReLU(), nn.Upsample(size), conv(before, after, generator=generator)]
+    return Net(*layers)
+
+
+class Transposed(nn.Module):
+    """A dense layer back from another's outputs to its inputs: its weights, a bias of its own.
+
+    (B, layer.out_features) -> (B, layer.in_features).
+    """
+
+    def __init__(self, layer: nn.Linear, *, generator: torch.Generator):
+        super().__init__()
+        bound = 1 / math.sqrt(layer.out_features)
+        self.layer = layer
+        self.bias = nn.Parameter(uniform((layer.in_features,), generator, -bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.layer.weight.T, self.bias)
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:
