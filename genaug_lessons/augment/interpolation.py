@@ -47,8 +47,8 @@ def interpolation_bank(
         raise ValueError(f"reach must be at least 0, got {reach}")
     if data.held_out:
         raise Leak("data must not be a test half: interpolate between labelled rows instead")
-    model.check_data(data)
     check_device(generator, model.device, "model")
+    model.check_data(data)
     if not data.labelled:
         raise ValueError("data must be labelled throughout: a pair must share its label")
     rows_of = [(data.y == label).nonzero()[:, 0] for label in range(data.classes)]
