@@ -6,6 +6,7 @@ the generator, so that the global random state is left alone.
 
 import math
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 from torch import Tensor, nn
@@ -35,6 +36,19 @@ def _initialise(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn
     return layer
 
 
+def dropout_mask(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:
+    """1 where a value is kept and 0, with probability p, where it is dropped; float32."""
+    return uniform(shape, generator).ge_(p)
+
+
+def inverted_dropout(x: Tensor, mask: Tensor, p: float) -> Tensor:
+    """The kept values of x, scaled by 1 / (1 - p) so that the expected value stays x; p below 1.
+
+    Source: Srivastava et al. 2014, JMLR 15, section 10.
+    """
+    return x * (mask * (1 / (1 - p)))
+
+
 class Dropout(nn.Module):
     """Sets each value to 0 with probability p while training and scales the rest by 1 / (1 - p).
 
@@ -58,8 +72,7 @@ class Dropout(nn.Module):
             return x
         if generator is None:
             raise ValueError("generator must be given while dropout is training, got None")
-        kept = uniform(x.shape, generator).ge_(self.p)  # 1 where kept, 0 where dropped
-        return x * kept.mul_(1 / (1 - self.p))
+        return inverted_dropout(x, dropout_mask(x.shape, self.p, generator), self.p)
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -131,6 +144,44 @@ def small_cnn(
         raise ValueError(f"shape must survive {len(channels)} halvings, got {shape}")
     flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, generator=generator)]
     return Net(*layers, *flat)
+
+
+def small_cnn_decoder(
+    inputs: int,
+    shape: tuple[int, int, int],
+    *,
+    channels: Sequence[int] = (32, 16),
+    generator: torch.Generator,
+) -> Net:
+    """A dense layer, then 3x3 convolutions, each after a ReLU and a doubling: back to pictures.
+
+    It undoes the shapes of a `small_cnn` of the same shape and the channels in reverse:
+    (B, inputs) -> (B, *shape). The last convolution makes the picture itself.
+    """
+    depth, height, width = shape
+    depths, halvings = [*channels, depth], range(len(channels), -1, -1)
+    sizes = [(height >> times, width >> times) for times in halvings]
+    start = (depths[0], *sizes[0])
+    layers = [linear(inputs, math.prod(start), generator=generator), nn.Unflatten(1, start)]
+    for (before, after), size in zip(pairwise(depths), sizes[1:], strict=True):
+        layers += [nn.ReLU(), nn.Upsample(size), conv(before, after, generator=generator)]
+    return Net(*layers)
+
+
+class Transposed(nn.Module):
+    """A dense layer back from another's outputs to its inputs: its weights, a bias of its own.
+
+    (B, layer.out_features) -> (B, layer.in_features).
+    """
+
+    def __init__(self, layer: nn.Linear, *, generator: torch.Generator):
+        super().__init__()
+        bound = 1 / math.sqrt(layer.out_features)
+        self.layer = layer
+        self.bias = nn.Parameter(uniform((layer.in_features,), generator, -bound, bound))
+
+    def forward(self, x: Tensor) -> Tensor:
+        return F.linear(x, self.layer.weight.T, self.bias)
 
 
 def _check_sizes(sizes: Sequence[int]) -> None:

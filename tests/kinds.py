@@ -15,7 +15,9 @@ from genaug_lessons import data
 from genaug_lessons.augment import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import Model
+from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
 from genaug_lessons.training import Training, fit
@@ -57,6 +59,11 @@ def classifier(rng: torch.Generator, shape=PICTURE, **settings) -> Classifier:
 def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
     """A small VAE."""
     return VAE(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
+
+
+def autoencoder(rng: torch.Generator, shape=PICTURE, **settings) -> Autoencoder:
+    """A small autoencoder."""
+    return Autoencoder(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -108,6 +115,44 @@ KINDS = (
         lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood="gaussian"), classes=2),
         moons,
         "labels samples",
+    ),
+    _kind("autoencoder", autoencoder, lambda: split().pool, "shapes reconstructs"),
+    _kind("tied autoencoder", autoencoder, lambda: split().pool, "shapes reconstructs", tied=True),
+    _kind(
+        "linear autoencoder",
+        autoencoder,
+        moons,
+        "reconstructs",
+        shape=2,
+        hidden=(),
+        latent=1,
+        loss="squared",
+    ),
+    _kind(
+        "denoising autoencoder",
+        autoencoder,
+        lambda: split().pool,
+        "shapes reconstructs",
+        latent=8,
+        code="relu",
+        corruption=InTurn(GaussianNoise(0.3), Masking(0.2)),
+    ),
+    _kind(
+        "contractive autoencoder",
+        autoencoder,
+        lambda: split().pool,
+        "shapes reconstructs",
+        hidden=(),
+        code="sigmoid",
+        contraction=0.1,
+    ),
+    _kind(
+        "convolutional autoencoder",
+        autoencoder,
+        lambda: split().pool,
+        "reconstructs",
+        network="cnn",
+        hidden=(4, 8),
     ),
 )
 

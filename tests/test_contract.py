@@ -299,6 +299,22 @@ def test_codes_have_one_mean_and_one_variance_for_each_latent_and_nothing_random
     assert torch.equal(mean, model.encode(of.values, label)[0])
 
 
+# reconstructs
+
+
+@kinds(can="reconstructs")
+def test_reconstructions_are_within_the_support_and_nothing_about_them_is_random(kind):
+    model, x = scramble(kind.new()).train(), kind.data()[:5].values
+    z, again = model.encode(x), model.reconstruct(x)
+    assert z.shape == (5, model.latent)
+    assert torch.equal(model.decode(z), again)
+    assert again.shape == x.shape
+    data.Dataset(again.detach(), support=model.support)  # raises where values leave the support
+    errors = model.reconstruction_error(x)
+    assert errors.shape == (5,)
+    assert (errors > 0).all()
+
+
 # shapes
 
 

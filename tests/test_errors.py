@@ -4,6 +4,7 @@ import pytest
 import torch
 from kinds import (
     PICTURE,
+    autoencoder,
     classifier,
     ensemble,
     joined,
@@ -20,6 +21,8 @@ from genaug_lessons import augment, data, evaluate, machine
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -174,6 +177,31 @@ MODELS = {
     "dropout without a generator": (
         lambda: Dropout(0.5)(X, None),
         "generator must be given while dropout is training, got None",
+    ),
+    "a drop probability of 1 for a regression": (
+        lambda: dropout_regression(X, X[:, 0], 1.0),
+        r"p must lie in \[0, 1\), got 1.0",
+    ),
+    "noise below 0": (lambda: GaussianNoise(-0.1), "std must be at least 0, got -0.1"),
+    "masking of more than everything": (
+        lambda: Masking(1.1),
+        r"fraction must lie in \[0, 1\], got 1.1",
+    ),
+    "an unknown corruption": (
+        lambda: autoencoder(rng(), corruption="salt"),
+        "corruption must be GaussianNoise, Masking, .* got 'salt'",
+    ),
+    "contraction of a deep encoder": (
+        lambda: autoencoder(rng(), code="sigmoid", contraction=0.1),
+        r"penalty needs .* got 'mlp', \(16,\) and 'sigmoid'; for other encoders use",
+    ),
+    "contraction of rectified units": (
+        lambda: autoencoder(rng(), hidden=(), code="relu", contraction=0.1),
+        r"penalty needs .* got 'mlp', \(\) and 'relu'; for other encoders use",
+    ),
+    "an autoencoder without a code": (
+        lambda: autoencoder(rng(), latent=0),
+        "latent must be at least 1, got 0",
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (

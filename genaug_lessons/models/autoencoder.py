@@ -1,0 +1,234 @@
+"""Autoencoders: plain, linear, denoising, contractive; dense or convolutional.
+
+An encoder squeezes x into a code z, a decoder makes x again; both learn to lose little:
+
+    L(x, r(x~)) + lambda |dz/dx|^2,   r(x) = decode(encode(x))
+
+where x~ is x, or x spoilt for a denoising autoencoder, and lambda is 0 unless the autoencoder is
+contractive. Without hidden layers and with squared error it finds the plane of PCA (Baldi &
+Hornik 1989). It has no distribution over codes, so it does not sample.
+
+Source: Vincent et al. 2010, JMLR 11 (denoising); Rifai et al. 2011, ICML (contractive).
+
+Letters: x (B, *shape) data, z (B, Z) codes, h (B, Z) codes of a sigmoid or tanh layer with
+weights W (Z, D).
+"""
+
+import math
+from copy import deepcopy
+
+import torch
+from torch import Tensor, nn
+
+from genaug_lessons.data import Batch
+from genaug_lessons.model import Model, Objective
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.corruption import Corruption, check_corruption
+from genaug_lessons.models.vae import bernoulli_log_likelihood
+from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
+from genaug_lessons.random import check_device
+
+CODES = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
+
+
+def contractive_penalty_sigmoid(h: Tensor, weight: Tensor) -> Tensor:
+    """Squared Frobenius norm (B,) of dh/dx for h = sigmoid(W x + b).
+
+    Args:
+        h: (B, Z) codes.
+        weight: (Z, D) weights W.
+
+    Source: Rifai et al. 2011, ICML.
+    """
+    return (h * (1 - h)).square() @ weight.square().sum(1)
+
+
+def contractive_penalty_tanh(h: Tensor, weight: Tensor) -> Tensor:
+    """Squared Frobenius norm (B,) of dh/dx for h = tanh(W x + b); as for the sigmoid."""
+    return (1 - h.square()).square() @ weight.square().sum(1)
+
+
+def denoising_score(x: Tensor, reconstruction: Tensor, std: float) -> Tensor:
+    """The score that a denoiser knows at x, (r(x) - x) / std^2, of the shape of x.
+
+    The best reconstruction under Gaussian noise and squared error makes it exactly the score of
+    the data's density smoothed by that noise; for small std that is the score of the density.
+
+    Args:
+        x: (B, *shape) places.
+        reconstruction: (B, *shape) r(x).
+        std: of the noise in training, above 0.
+
+    Source: Alain & Bengio 2014, arXiv:1211.4246; Vincent 2011, Neural Computation 23(7).
+    """
+    if not std > 0:
+        raise ValueError(f"std must be above 0, got {std}")
+    return (reconstruction - x) / std**2
+
+
+class Autoencoder(Model):
+    """An autoencoder, dense or convolutional.
+
+    Args:
+        shape: shape of one example; (channels, height, width) for the convolutional network.
+        hidden: widths of the dense encoder, or its channels; mirrored in the decoder, all ReLU.
+        latent: number of code units Z.
+        code: what the code units do: "linear", "relu", "sigmoid" or "tanh".
+        network: "mlp" or "cnn".
+        loss: "cross-entropy" for data in [0, 1], "squared" for real data.
+        corruption: spoils what the encoder sees while training, not what the decoder should make.
+        contraction: weight lambda of the contractive penalty, at least 0.
+        tied: the decoder uses the encoder's weights, transposed.
+        generator: initial weights are drawn from it; the model lives on its device.
+
+    Raises:
+        ValueError: a setting out of its range, or settings that do not go together: contraction
+            needs one layer of sigmoid or tanh units, tied weights a dense network.
+    """
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        hidden: tuple[int, ...] = (128,),
+        latent: int = 16,
+        code: str = "linear",
+        network: str = "mlp",
+        loss: str = "cross-entropy",
+        corruption: Corruption | None = None,
+        contraction: float = 0.0,
+        tied: bool = False,
+        generator: torch.Generator,
+    ):
+        super().__init__(shape)
+        if latent < 1:
+            raise ValueError(f"latent must be at least 1, got {latent}")
+        for name, value, known in (
+            ("code", code, tuple(CODES)),
+            ("network", network, ("mlp", "cnn")),
+            ("loss", loss, ("cross-entropy", "squared")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} must be one of {known}, got {value!r}")
+        if corruption is not None:
+            check_corruption(corruption)
+        if not contraction >= 0:
+            raise ValueError(f"contraction must be at least 0, got {contraction}")
+        if tied and network == "cnn":
+            raise ValueError('tied weights need network="mlp", got "cnn"')
+        self.hidden, self.latent, self.code, self.network = tuple(hidden), latent, code, network
+        self.loss, self.corruption, self.contraction = loss, corruption, contraction
+        if contraction:
+            self._check_contractible()
+        self.support = "unit" if loss == "cross-entropy" else "real"
+        if network == "cnn":
+            way_in = small_cnn(self.shape, latent, channels=hidden, generator=generator)
+            way_out = small_cnn_decoder(
+                latent, self.shape, channels=hidden[::-1], generator=generator
+            )
+        else:
+            size = math.prod(self.shape)
+            way_in = mlp((size, *hidden, latent), generator=generator)
+            if tied:
+                way_out = _mirrored(way_in, generator)
+            else:
+                way_out = mlp((latent, *reversed(hidden), size), generator=generator)
+            way_in.insert(0, nn.Flatten())
+            way_out.append(nn.Unflatten(1, self.shape))
+        self.encoder, self.decoder = way_in.append(CODES[code]()), way_out
+
+    def encode(self, x: Tensor) -> Tensor:
+        """Codes (B, Z) of x (B, *shape)."""
+        return self.encoder(x)
+
+    def decode(self, z: Tensor) -> Tensor:
+        """Examples (B, *shape) made from codes (B, Z)."""
+        output = self.decoder(z)
+        return output.sigmoid() if self.loss == "cross-entropy" else output
+
+    def reconstruct(self, x: Tensor) -> Tensor:
+        """r(x), (B, *shape): x through the code and back."""
+        return self.decode(self.encode(x))
+
+    @torch.no_grad()
+    def reconstruction_error(self, x: Tensor) -> Tensor:
+        """Squared error of each reconstruction, (B,), summed over the values; whatever the loss."""
+        return (self.reconstruct(x) - x).square().flatten(1).sum(-1)
+
+    def reconstruction_loss(self, x: Tensor, spoilt: Tensor) -> Tensor:
+        """What making x out of `spoilt` costs, (B,): in nats for cross-entropy, else in x squared.
+
+        Summed over the values of each example.
+        """
+        output = self.decoder(self.encode(spoilt)).flatten(1)
+        if self.loss == "cross-entropy":
+            return -bernoulli_log_likelihood(x.flatten(1), output)
+        return (output - x.flatten(1)).square().sum(-1)
+
+    def contractive_penalty(self, x: Tensor) -> Tensor:
+        """Squared Frobenius norm (B,) of the Jacobian of the code at x, in closed form.
+
+        Raises:
+            ValueError: an encoder other than one layer of sigmoid or tanh units.
+        """
+        self._check_contractible()
+        h, weight = self.encode(x), self.encoder[1].weight
+        if self.code == "sigmoid":
+            return contractive_penalty_sigmoid(h, weight)
+        return contractive_penalty_tanh(h, weight)
+
+    def objectives(self) -> list[Objective]:
+        """The mean over the batch of the reconstruction loss, and lambda times the penalty."""
+
+        def loss(batch: Batch, generator: torch.Generator) -> Tensor:
+            x = batch.x
+            spoilt = x if self.corruption is None else self.corruption(x, generator)
+            losses = self.reconstruction_loss(x, spoilt)
+            if self.contraction:
+                losses = losses + self.contraction * self.contractive_penalty(x)
+            return losses.mean()
+
+        return [Objective("reconstruction", list(self.parameters()), loss)]
+
+    def _check_contractible(self) -> None:
+        if self.hidden or self.network == "cnn" or self.code not in ("sigmoid", "tanh"):
+            raise ValueError(
+                'the contractive penalty needs network="mlp", hidden=() and code "sigmoid" or '
+                f'"tanh", where it has a closed form, got {self.network!r}, {self.hidden} and '
+                f"{self.code!r}; for other encoders use a small corruption=GaussianNoise(std)"
+            )
+
+
+def classifier_from(
+    model: Autoencoder, *, classes: int, dropout: float = 0.3, generator: torch.Generator
+) -> Classifier:
+    """A classifier that starts from a copy of the encoder, with a new softmax layer on the code.
+
+    From hidden=(128,), latent=128 and code "relu" it has the layers of a `Classifier` with
+    hidden=(128, 128). All of them learn when it is trained; it remembers the rows that the
+    autoencoder saw.
+
+    Args:
+        model: a trained autoencoder, which stays as it is.
+        classes: number of labels, at least 2.
+        dropout: probability of dropping a hidden value, in [0, 1).
+        generator: draws the new layer; on the model's device.
+    """
+    check_device(generator, model.device, "model")
+    classifier = Classifier(model.latent, classes=classes, hidden=(), generator=generator)
+    layers = [
+        Dropout(dropout) if isinstance(layer, Dropout) else deepcopy(layer)
+        for layer in model.encoder
+    ]
+    classifier.network = Net(*layers, Dropout(dropout), classifier.network[-1])
+    classifier.shape, classifier.seen = model.shape, model.seen
+    return classifier
+
+
+def _mirrored(encoder: Net, generator: torch.Generator) -> Net:
+    """The dense layers backwards, with the same weights and ReLU between them."""
+    forwards = [layer for layer in encoder if isinstance(layer, nn.Linear)]
+    layers = []
+    for layer in reversed(forwards):
+        layers += [Transposed(layer, generator=generator), nn.ReLU()]
+    return Net(*layers[:-1])

@@ -1,0 +1,108 @@
+"""Ways to spoil examples, for a denoising autoencoder to mend: noise, masking, salt and pepper.
+
+Each has two halves, `draw` and `apply`, so that the noise can be chosen by hand. Every value is
+spoilt independently of the others, so a fraction is an expected one.
+
+Source: Vincent et al. 2010, JMLR 11, section 3.3 (there each example loses exactly the fraction).
+"""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.random import normal, uniform
+
+
+class Corruption:
+    """A random change of examples (B, *shape) that keeps the shape."""
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """The noise for examples of this shape; uniform in [0, 1) where a kind needs no other."""
+        return uniform(shape, generator)
+
+    def apply(self, x: Tensor, noise: Tensor) -> Tensor:
+        """The examples spoilt by the given noise, of the same shape."""
+        raise TypeError(f"{type(self).__name__} applies nothing")
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        return self.apply(x, self.draw(tuple(x.shape), generator))
+
+
+@dataclass(frozen=True)
+class GaussianNoise(Corruption):
+    """x + std * noise, in the units of x; pixels may leave [0, 1]."""
+
+    std: float
+
+    def __post_init__(self):
+        if not self.std >= 0:
+            raise ValueError(f"std must be at least 0, got {self.std}")
+
+    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+        """Standard normal noise."""
+        return normal(shape, generator)
+
+    def apply(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Add the noise, scaled."""
+        return x + self.std * noise
+
+
+@dataclass(frozen=True)
+class Masking(Corruption):
+    """A fraction of the values, in [0, 1], is set to 0; the others are kept as they are."""
+
+    fraction: float
+
+    def __post_init__(self):
+        _check_fraction(self.fraction)
+
+    def apply(self, x: Tensor, noise: Tensor) -> Tensor:
+        """Erase where uniform noise falls below the fraction."""
+        return x * (noise >= self.fraction)
+
+
+@dataclass(frozen=True)
+class SaltAndPepper(Corruption):
+    """A fraction of the values, in [0, 1], is set to 0 or to 1 with equal chances."""
+
+    fraction: float
+
+    def __post_init__(self):
+        _check_fraction(self.fraction)
+
+    def apply(self, x: Tensor, noise: Tensor) -> Tensor:
+        """0 in the lower half of what falls below the fraction, 1 in the upper half."""
+        salt = (noise >= self.fraction / 2).to(x)
+        return torch.where(noise < self.fraction, salt, x)
+
+
+class InTurn(Corruption):
+    """Several corruptions one after the other, each with noise of its own."""
+
+    def __init__(self, *corruptions: Corruption):
+        for corruption in corruptions:
+            check_corruption(corruption)
+        self.corruptions = corruptions
+
+    def __repr__(self) -> str:
+        return f"InTurn{self.corruptions}"
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        for corruption in self.corruptions:
+            x = corruption(x, generator)
+        return x
+
+
+def check_corruption(corruption: Corruption) -> None:
+    """Raise a ValueError unless it is one of the corruptions."""
+    if not isinstance(corruption, Corruption):
+        raise ValueError(
+            "corruption must be GaussianNoise, Masking, SaltAndPepper or several InTurn, "
+            f"such as GaussianNoise(0.3), got {corruption!r}"
+        )
+
+
+def _check_fraction(fraction: float) -> None:
+    if not 0 <= fraction <= 1:
+        raise ValueError(f"fraction must lie in [0, 1], got {fraction}")
