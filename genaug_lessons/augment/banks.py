@@ -84,7 +84,9 @@ class PerClass(Model):
             raise ValueError("make_model must make unconditional models, got a conditional one")
         super().__init__(models[0].shape)
         self.models, self.classes, self.support = nn.ModuleList(models), classes, models[0].support
-        self.defaults = {**models[0].defaults, "batch_size": 256}
+        self.defaults = dict(models[0].defaults)
+        if "batch_size" in self.defaults:
+            self.defaults["batch_size"] = 256
 
     def updater(self, **settings) -> "_PerClassUpdate":
         """Each class's model takes a step on the batch's rows of that class."""
@@ -117,7 +119,7 @@ class _PerClassUpdate:
 
     @property
     def names(self) -> list[str]:
-        return self.updates[0].names
+        return getattr(self.updates[0], "names", [])
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         for update in self.updates:
