@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.data import Batch, Dataset, Leak
-from genaug_lessons.model import GradientUpdate, Model
+from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import deferred_interrupt, progress
 from genaug_lessons.random import check_device
 
@@ -46,7 +46,7 @@ class Training:
     steps: int
     rates: dict[str, float]
     schedule: str
-    update: GradientUpdate
+    update: Update
     batches: Iterator[Batch]
     generator: torch.Generator
     monitors: Mapping[str, Callable[[Model], float]]
