@@ -28,7 +28,6 @@ from genaug_lessons.models.gaussians import (
     constrain,
     log_gaussian,
     m_step,
-    shrink,
 )
 from genaug_lessons.random import check_device, normal
 
@@ -118,16 +117,14 @@ class GaussianMixture(Model):
         self.components, self.covariance, self.classes = components, covariance, classes
         self.shares, self.means = {"pooled": pooled, "sphere": sphere}, means
         self.needs_labels = classes is not None
-        one = torch.ones((), device=generator.device)
-        for name, value in (
-            ("log_pi", -one.expand(count) * math.log(count)),
-            ("mu", one.new_zeros(count, size)),
-            ("L", torch.eye(size).to(one).repeat(count, 1, 1)),
-        ):
-            setattr(self, name, nn.Parameter(value, requires_grad=False))
-        self.register_buffer("started", torch.zeros_like(one, dtype=torch.bool))
-        owner = torch.arange(count, device=one.device) // components
+        device = generator.device
+        start = torch.zeros(count), torch.zeros(count, size), torch.eye(size).repeat(count, 1, 1)
+        self.log_pi, self.mu, self.L = (
+            nn.Parameter(value.to(device), requires_grad=False) for value in start
+        )
+        owner = torch.arange(count, device=device) // components  # class of each component
         self.register_buffer("owner", owner, persistent=False)
+        self.register_buffer("started", torch.zeros((), dtype=torch.bool, device=device))
 
     def set_parameters(self, pi: Tensor, mu: Tensor, Sigma: Tensor) -> None:
         """Use these pi (K,), mu (K, D) and Sigma (K, D, D); training goes on from them.
@@ -135,15 +132,11 @@ class GaussianMixture(Model):
         Raises:
             ValueError: a shape is another, or a Sigma is singular.
         """
-        for name, value, own in (
-            ("pi", pi, self.log_pi),
-            ("mu", mu, self.mu),
-            ("Sigma", Sigma, self.L),
-        ):
+        given = {"pi": (pi, self.log_pi), "mu": (mu, self.mu), "Sigma": (Sigma, self.L)}
+        for name, (value, own) in given.items():
             if value.shape != own.shape:
-                raise ValueError(
-                    f"{name} must have shape {tuple(own.shape)}, got {tuple(value.shape)}"
-                )
+                wanted, found = tuple(own.shape), tuple(value.shape)
+                raise ValueError(f"{name} must have shape {wanted}, got {found}")
         self.L.copy_(cholesky(Sigma, mu))
         self.mu.copy_(mu)
         self.log_pi.copy_(pi.log())
@@ -188,9 +181,10 @@ class GaussianMixture(Model):
         return {"negative log likelihood": -log_joint.logsumexp(1).mean()}
 
     def start(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> None:
-        """First parameters: each row goes to the nearest of K centres, labelled rows alone if any.
+        """First parameters, of rows x (N, D) shared out to the nearest of K centres.
 
-        All components have the same covariance at first, half a sphere.
+        With labels y (N,), only labelled rows count. All components start with one covariance,
+        half a sphere.
         """
         if self.means is not None:
             centres = self._rows(self.means)
@@ -200,8 +194,8 @@ class GaussianMixture(Model):
         nearest = clamp(-torch.cdist(x, centres), y, self.owner).argmax(1)
         r = F.one_hot(nearest, len(centres)).to(x)
         pi, mu, Sigma = m_step(x, r if y is None else r * (y >= 0)[:, None])
-        Sigma = constrain(Sigma, pi, self.covariance, **self.shares)
-        self.set_parameters(pi, mu, shrink(Sigma, pi, pooled=1.0, sphere=START_SPHERE))
+        Sigma = constrain(Sigma, pi, self.covariance, pooled=1.0, sphere=START_SPHERE)
+        self.set_parameters(pi, mu, Sigma)
 
     def log_joint(self, x: Tensor) -> Tensor:
         """log p(x, k) in nats, (N, K), for x (N, *shape)."""
@@ -214,9 +208,7 @@ class GaussianMixture(Model):
     def log_probs(self, x: Tensor) -> Tensor:
         """log p(y | x) of each class, (N, C), for x (N, *shape)."""
         if self.classes is None:
-            raise ValueError(
-                "classes must be given to a mixture that is to tell them apart, got None"
-            )
+            raise ValueError("classes must be given to a mixture that predicts, got None")
         return self.log_joint(x).unflatten(1, (self.classes, -1)).logsumexp(2).log_softmax(1)
 
     def predict(self, x: Tensor) -> Tensor:
