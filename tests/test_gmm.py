@@ -122,6 +122,7 @@ def test_log_density_is_that_of_scikit_learn():
 
 def test_density_integrates_to_one():
     model = mixture_of(*parameters(size=2))
+    model.log_pi.add_(0.7)  # weights that sum to 2
     ticks = torch.linspace(-25, 25, 501).double()
     density = model.log_density(torch.cartesian_prod(ticks, ticks)).exp()
     assert density.sum().item() * 0.1**2 == pytest.approx(1, abs=1e-6)
@@ -340,10 +341,10 @@ def test_later_rows_to_start_from_are_far_from_all_before():
 def test_every_component_starts_from_the_rows_nearest_to_its_centre():
     x = torch.cat([normal((50, 2), cpu()) + torch.tensor(at) for at in ((0.0, 9.0), (9.0, 0.0))])
     means = torch.tensor([[8.0, 1.0], [1.0, 8.0]])
-    for given in (means, None):
+    for given in (means, means.flip(0), None):
         model = GaussianMixture(2, components=2, sphere=0.0, means=given, generator=cpu())
         model.start(x, None, cpu())
-        order = model.mu[:, 1].argsort() if given is None else [0, 1]
+        order = (model.mu if given is None else given)[:, 1].argsort()
         close(model.mu[order], torch.stack([x[50:].mean(0), x[:50].mean(0)]), atol=1e-5)
         within = sum(part.T.cov(correction=0) for part in x.split(50)) / 2
         expected = 0.5 * within + 0.5 * within.trace() / 2 * torch.eye(2)
@@ -367,9 +368,10 @@ def test_one_component_of_each_class_starts_at_the_mean_of_its_labelled_rows():
 def test_components_of_a_class_start_within_it():
     x = torch.cat([normal((40, 1), cpu()) + at for at in (0.0, 30.0, 10.0, 20.0)])
     y = torch.tensor([0, 0, 1, 1]).repeat_interleave(40)
-    model = GaussianMixture(1, components=2, classes=2, generator=cpu())
-    model.start(x, y, cpu())
-    assert model.mu.round(decimals=-1).view(2, 2).sort().values.tolist() == [[0, 30], [10, 20]]
+    for seed in range(5):
+        model = GaussianMixture(1, components=2, classes=2, generator=cpu())
+        model.start(x, y, cpu(seed))
+        assert model.mu.round(decimals=-1).view(2, 2).sort().values.tolist() == [[0, 30], [10, 20]]
 
 
 # through the trainer
@@ -408,6 +410,15 @@ def test_training_that_goes_on_starts_from_what_was_learnt():
     copy.load_state_dict(model.state_dict())
     for each in (model, copy):
         assert trained(each, points, 1, seed=1, resume=True)[0] <= last + 1e-4
+
+
+def test_a_mixture_that_knows_its_classes_may_go_on_without_labels():
+    moons = data.two_moons().sample(100, generator=cpu(1))
+    model = GaussianMixture(2, classes=2, generator=cpu())
+    trained(model, moons, 2)
+    alone = replace(moons, y=torch.full_like(moons.y, -1))
+    expected = -model.log_density(moons.x).mean().item()
+    assert trained(model, alone, 1, resume=True) == [pytest.approx(expected, abs=1e-5)]
 
 
 def test_linear_discriminant_analysis_is_the_tied_mixture_of_labelled_classes():

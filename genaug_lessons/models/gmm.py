@@ -150,7 +150,7 @@ class GaussianMixture(Model):
     @property
     def Sigma(self) -> Tensor:
         """(K, D, D) covariances."""
-        return self.L.tril() @ self.L.tril().mT
+        return self.L @ self.L.mT
 
     def check_data(self, data) -> None:
         """Raise a ValueError unless the data fit the model and have a row for each component."""
@@ -199,7 +199,7 @@ class GaussianMixture(Model):
 
     def log_joint(self, x: Tensor) -> Tensor:
         """log p(x, k) in nats, (N, K), for x (N, *shape)."""
-        return self.log_pi.log_softmax(0) + log_gaussian(self._rows(x), self.mu, self.L.tril())
+        return self.log_pi.log_softmax(0) + log_gaussian(self._rows(x), self.mu, self.L)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p(x) in nats, (N,), for x (N, *shape)."""
@@ -241,7 +241,7 @@ class GaussianMixture(Model):
         log_pi = clamp(self.log_pi.expand(n, -1), labels, self.owner)
         which = torch.multinomial(log_pi.softmax(1), 1, generator=generator).squeeze(1)
         x = normal((n, self.mu.shape[1]), generator).to(self.mu)
-        for component, (mu, L) in enumerate(zip(self.mu, self.L.tril(), strict=True)):
+        for component, (mu, L) in enumerate(zip(self.mu, self.L, strict=True)):
             rows = which == component
             x[rows] = mu + x[rows] @ L.T
         return x.unflatten(1, self.shape)
