@@ -247,6 +247,10 @@ SAMPLING = {
         lambda _: elsewhere().sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\), got one on \w+",
     ),
+    "a mixture's generator on another device": (
+        lambda _: gmm(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\), got one on \w+",
+    ),
 }
 
 TRAINING = {
@@ -341,7 +345,9 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
 
 @over(LABELS)
 @pytest.mark.parametrize(
-    "make", [classifier, lambda rng: vae(rng, classes=10)], ids=["classifier", "vae"]
+    "make",
+    [classifier, lambda rng: vae(rng, classes=10), lambda rng: gmm(rng, classes=10)],
+    ids=["classifier", "vae", "gmm"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
