@@ -2,7 +2,8 @@
 
 Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
 family with a way of its own (a full pass of EM, a chain of samples) returns its own from
-`updater()`. Nothing here knows how often an update is made: `training.py` iterates.
+`updater()`: any function of a batch and a generator, with `names` and `set_rates` where it has
+learning rates. Nothing here knows how often an update is made: `training.py` iterates.
 """
 
 from collections.abc import Callable, Mapping
@@ -39,7 +40,8 @@ class Model(nn.Module):
         takes_unlabelled: whether it learns from rows without a label, y = -1.
         seen: ids of the rows it was trained on; None before.
         steps_done: updates made so far.
-        defaults: training settings of the family; it rejects others.
+        defaults: training settings of the family; it rejects others. One without a batch size
+            gets all rows in every batch.
     """
 
     support = "real"
@@ -72,7 +74,7 @@ class Model(nn.Module):
         """The losses, in the order in which they take their turns within one update."""
         raise TypeError(f"{type(self).__name__} describes no objectives")
 
-    def updater(self, **settings) -> "GradientUpdate":
+    def updater(self, **settings) -> Update:
         """What makes one update; families with their own way return their own."""
         return GradientUpdate(self.objectives(), **settings)
 
@@ -83,6 +85,9 @@ class Model(nn.Module):
         if data.stack != self.stack:
             wanted, found = (f"{n or 'no'} stacked data sets" for n in (self.stack, data.stack))
             raise ValueError(f"data must hold {wanted} for {type(self).__name__}, got {found}")
+        if "batch_size" not in self.defaults and not isinstance(data, Dataset):
+            name, found = type(self).__name__, type(data).__name__
+            raise ValueError(f"data must be a Dataset: {name} takes all rows at once, got {found}")
         if self.support != "real" and data.support == "real":
             raise ValueError(
                 f'data must have support "{self.support}" for this model, got "{data.support}"'

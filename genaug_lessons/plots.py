@@ -137,9 +137,7 @@ def density(
     return show(figure, f"{about} over the plane, highest {z.max():.3g} at {place}{count}")
 
 
-def samples(
-    points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "$x_2$")
-) -> str:
+def samples(points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "$x_2$")) -> str:
     """Sets of points in the plane, each with its own marker and colour.
 
     Args:

@@ -16,7 +16,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.data import Batch, Dataset, Leak
-from genaug_lessons.model import GradientUpdate, Model
+from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import deferred_interrupt, progress
 from genaug_lessons.random import check_device
 
@@ -37,6 +37,7 @@ class Training:
         model: the model, usable between any two steps.
         steps: updates this run makes in all.
         rates: objective -> learning rate, changeable while it runs; the schedule multiplies it.
+            Empty for families that have none.
         history: loss name -> one scalar tensor per step made (`losses()` turns them to floats).
         monitored: monitor name -> list of (step, value).
     """
@@ -45,7 +46,7 @@ class Training:
     steps: int
     rates: dict[str, float]
     schedule: str
-    update: GradientUpdate
+    update: Update
     batches: Iterator[Batch]
     generator: torch.Generator
     monitors: Mapping[str, Callable[[Model], float]]
@@ -57,11 +58,13 @@ class Training:
     @property
     def lr(self) -> float:
         """The learning rate, of the first objective where they differ; setting it sets all."""
+        self._check_rates()
         return next(iter(self.rates.values()))
 
     @lr.setter
     def lr(self, lr: float) -> None:
         """Give every objective this learning rate."""
+        self._check_rates()
         self.rates = dict.fromkeys(self.rates, lr)
 
     def __iter__(self) -> "Training":
@@ -70,8 +73,9 @@ class Training:
     def __next__(self) -> Step:
         if self.index >= self.steps:
             raise StopIteration
-        factor = _lr_factor(self.schedule, self.index / self.steps)
-        self.update.set_rates({name: factor * rate for name, rate in self.rates.items()})
+        if self.rates:
+            factor = _lr_factor(self.schedule, self.index / self.steps)
+            self.update.set_rates({name: factor * rate for name, rate in self.rates.items()})
         self.model.train()
         losses = self.update(next(self.batches), self.generator)
         self.model.eval()
@@ -87,6 +91,10 @@ class Training:
     def losses(self) -> dict[str, list[float]]:
         """The history as numbers; the first moment at which anyone waits for the device."""
         return {name: torch.stack(values).tolist() for name, values in self.history.items()}
+
+    def _check_rates(self) -> None:
+        if not self.rates:
+            raise AttributeError(f"{type(self.model).__name__} is trained without a learning rate")
 
     def _look(self) -> dict[str, float]:
         if self.index % self.monitor_every and self.index != self.steps:
@@ -127,7 +135,9 @@ def training_steps(
     """
     data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
     settings = _checked_settings(model, settings)
-    for name, value in (("steps", steps), ("batch_size", settings["batch_size"])):
+    counts = {"batch_size": 1, **settings, "steps": steps}
+    for name in ("steps", "batch_size"):
+        value = counts[name]
         if not isinstance(value, int) or value < 1:
             raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
     if monitor_every < 1:
@@ -142,11 +152,13 @@ def training_steps(
             "or make a new one to start afresh"
         )
     model.seen = _union(model.seen, data.ids)
-    schedule, monitors = settings.pop("schedule"), monitors or {}
-    batch_size = settings.pop("batch_size")
+    schedule, monitors = settings.pop("schedule", "constant"), monitors or {}
+    batch_size = settings.pop("batch_size", None)
     update = model.updater(**settings)
-    batches = data.batches(batch_size * update.batches_per_update, generator)
-    rates = dict.fromkeys(update.names, settings["lr"])
+    if batch_size is not None:
+        batch_size *= getattr(update, "batches_per_update", 1)
+    batches = data.batches(batch_size, generator)
+    rates = dict.fromkeys(getattr(update, "names", ()), settings.get("lr"))
     return Training(
         model, steps, rates, schedule, update, batches, generator, monitors, monitor_every
     )
@@ -180,11 +192,10 @@ def _checked_settings(model: Model, settings: dict) -> dict:
             f"it has {sorted(model.defaults)}"
         )
     settings = {**model.defaults, **settings}
-    if settings.get("schedule") not in ("constant", "cosine"):
-        raise ValueError(
-            f'schedule must be "constant" or "cosine", got {settings.get("schedule")!r}'
-        )
-    if not settings["lr"] > 0:
+    schedule = settings.get("schedule", "constant")
+    if schedule not in ("constant", "cosine"):
+        raise ValueError(f'schedule must be "constant" or "cosine", got {schedule!r}')
+    if "lr" in settings and not settings["lr"] > 0:
         raise ValueError(f"lr must be above 0, got {settings['lr']}")
     return settings
 

@@ -18,6 +18,7 @@ from genaug_lessons.model import Model
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
+from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
 from genaug_lessons.training import Training, fit
@@ -64,6 +65,11 @@ def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
 def autoencoder(rng: torch.Generator, shape=PICTURE, **settings) -> Autoencoder:
     """A small autoencoder."""
     return Autoencoder(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
+
+
+def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
+    """A mixture of two Gaussians, or of two for each class."""
+    return GaussianMixture(shape, components=2, generator=rng, **settings)
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -154,12 +160,33 @@ KINDS = (
         network="cnn",
         hidden=(4, 8),
     ),
+    _kind("gmm", gmm, moons, "samples em", shape=2),
+    _kind("shrunk gmm", gmm, lambda: split().pool, "shapes samples em", pooled=0.2, sphere=0.2),
+    _kind(
+        "gmm of classes",
+        gmm,
+        joined,
+        "shapes labels samples classifies em",
+        classes=10,
+        pooled=0.5,
+        sphere=0.1,
+    ),
+    _kind(
+        "gmm per class",
+        lambda rng: PerClass(lambda: gmm(rng, shape=2), classes=2),
+        moons,
+        "labels samples em",
+    ),
 )
 
 
-def kinds(can: str = "trains"):
-    """Runs a test once for each kind that has the capability; all of them train."""
-    chosen = [kind for kind in KINDS if can == "trains" or can in kind.can]
+def kinds(can: str = "trains", but: str = ""):
+    """Runs a test once for each kind that has the capability; all of them train.
+
+    Kinds with the word `but` are left out: "em" for those without gradients and learning rates.
+    """
+    able = [kind for kind in KINDS if can == "trains" or can in kind.can]
+    chosen = [kind for kind in able if but not in kind.can]
     return pytest.mark.parametrize("kind", chosen, ids=[kind.name for kind in chosen])
 
 

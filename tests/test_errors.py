@@ -7,6 +7,7 @@ from kinds import (
     autoencoder,
     classifier,
     ensemble,
+    gmm,
     joined,
     kinds,
     moons,
@@ -23,6 +24,7 @@ from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking
 from genaug_lessons.models.dropout import dropout_regression
+from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -216,6 +218,34 @@ MODELS = {
         lambda: augment.PerClass(lambda: vae(rng(), classes=10), classes=10),
         "make_model must make unconditional models",
     ),
+    "no components": (
+        lambda: GaussianMixture(2, components=0, generator=rng()),
+        "components must be an integer of at least 1, got 0",
+    ),
+    "half a component": (
+        lambda: GaussianMixture(2, components=0.5, generator=rng()),
+        "components must be an integer of at least 1, got 0.5",
+    ),
+    "an unknown covariance": (
+        lambda: gmm(rng(), covariance="round"),
+        "covariance must be one of .*'spherical'.* got 'round'",
+    ),
+    "a negative share": (lambda: gmm(rng(), pooled=-0.1), r"pooled must lie in \[0, 1\], got -0.1"),
+    "more than everything": (lambda: gmm(rng(), sphere=1.1), r"sphere must lie in .* got 1.1"),
+    "a share of NaN": (lambda: gmm(rng(), sphere=NAN), "sphere must lie in .* got nan"),
+    "a mixture of one class": (lambda: gmm(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "means of another shape": (
+        lambda: gmm(rng(), shape=2, means=torch.zeros(3, 2)),
+        r"means must have shape \(2, 2\), got \(3, 2\)",
+    ),
+    "too few pi": (
+        lambda: gmm(rng(), shape=2).set_parameters(X[0, :1], X[:2], X.view(2, 2, 2)),
+        r"pi must have shape \(2,\), got \(1,\)",
+    ),
+    "flat covariances": (
+        lambda: gmm(rng(), shape=2).set_parameters(X[0], X[:2], X.view(2, 2, 2)),
+        "the covariance of component 0 is singular",
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -243,6 +273,10 @@ SAMPLING = {
     ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\), got one on \w+",
+    ),
+    "a mixture's generator on another device": (
+        lambda _: gmm(rng()).to("meta").sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\), got one on \w+",
     ),
 }
@@ -339,7 +373,9 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
 
 @over(LABELS)
 @pytest.mark.parametrize(
-    "make", [classifier, lambda rng: vae(rng, classes=10)], ids=["classifier", "vae"]
+    "make",
+    [classifier, lambda rng: vae(rng, classes=10), lambda rng: gmm(rng, classes=10)],
+    ids=["classifier", "vae", "gmm"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
@@ -351,6 +387,43 @@ def refused_before_it_begins(model, wrong, said):
         wrong(model)
     assert (model.steps_done, model.seen) == (0, None)
     assert all(torch.equal(value, before[name]) for name, value in weights(model).items())
+
+
+@pytest.mark.parametrize(
+    ("make", "of", "said"),
+    [
+        (
+            lambda: gmm(rng(), shape=2),
+            lambda: moons()[:1],
+            "data must have a row for each component: 2 in all, got 1",
+        ),
+        (
+            lambda: gmm(rng(), classes=10),
+            lambda: joined()[4:],
+            "2 labelled as class 0, got 1",
+        ),
+        (
+            lambda: gmm(rng(), shape=2),
+            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            "data must be a Dataset: GaussianMixture takes all rows at once, got Augmented",
+        ),
+        (
+            lambda: augment.PerClass(lambda: gmm(rng(), shape=2), classes=2),
+            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            "data must be a Dataset: PerClass takes all rows at once, got Augmented",
+        ),
+    ],
+    ids=["too few rows", "too few labels", "rows that change", "rows that change per class"],
+)
+def test_rows_that_em_cannot_start_from_are_refused_before_it_begins(make, of, said):
+    refused_before_it_begins(make(), lambda model: train(model, of()), said)
+
+
+def test_a_mixture_without_classes_tells_none_apart():
+    with pytest.raises(
+        ValueError, match=r"classes must be given to a mixture that predicts, got None"
+    ):
+        gmm(rng()).predict(labelled().x)
 
 
 @kinds()

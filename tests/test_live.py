@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 import torch
 from ipywidgets.widgets import widget
-from kinds import KINDS, moons, moved, split, vae, weights
+from kinds import KINDS, gmm, moons, moved, split, vae, weights
 from matplotlib.figure import Figure
 from matplotlib.image import imread
 from test_training import Duel, points, steps
@@ -253,6 +253,16 @@ def test_each_slider_changes_the_rate_of_its_objective_while_it_runs(page, loop)
     until(loop, lambda: optimizers[1].param_groups[0]["lr"] == pytest.approx(0.1))
     assert optimizers[0].param_groups[0]["lr"] == 0.01
     assert shown.training.rates["near"] == 0.01
+
+
+def test_a_model_without_learning_rates_has_no_slider_and_trains_live(page, loop):
+    model = gmm(generator(0), shape=2)
+    shown = showing(steps(model, moons(), 12))
+    assert shown.dashboard.sliders == {}
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.state == "done")
+    assert model.steps_done == 12
+    assert "negative log likelihood" in shown.sentence()
 
 
 def test_the_last_digit_that_a_browser_returns_differently_changes_no_rate(page, loop):

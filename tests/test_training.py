@@ -201,6 +201,47 @@ def test_a_cosine_schedule_falls_from_the_whole_rate_to_nothing():
     assert rates[-1] < 0.1 / 500
 
 
+class Counting(Model):
+    """A model whose updates are a plain function; it keeps the batches it got."""
+
+    defaults = {}
+
+    def __init__(self):
+        super().__init__(2)
+        self.total, self.batches = nn.Parameter(torch.zeros(())), []
+        self.to(generator(0).device)
+
+    def updater(self):
+        return self.count
+
+    def count(self, batch, rng):
+        self.batches.append(batch)
+        return {"rows": torch.tensor(len(batch.x))}
+
+
+def test_a_family_without_a_batch_size_gets_all_rows_as_they_stand_in_every_update():
+    of, model = points(), Counting()
+    training = steps(model, of, 3)
+    assert training.rates == {}
+    assert [step.losses["rows"].item() for step in training] == [8, 8, 8]
+    assert all(torch.equal(batch.x, of.x) for batch in model.batches)
+
+
+def test_rows_without_labels_are_known_as_such_when_all_come_at_once():
+    of = data.join(split().labelled, split().pool[:5])
+    batch = next(of.batches(None, generator(0)))
+    assert (len(batch.x), batch.labelled) == (55, False)
+    assert torch.equal(batch.y, of.y)
+
+
+def test_a_family_without_learning_rates_says_so():
+    training = steps(Counting(), points(), 2)
+    with pytest.raises(AttributeError, match="Counting is trained without a learning rate"):
+        training.lr  # noqa: B018
+    with pytest.raises(AttributeError, match="Counting is trained without a learning rate"):
+        training.lr = 0.1
+
+
 def test_a_constant_schedule_stays():
     training = steps(Duel(), points(), 5, lr=0.1, schedule="constant")
     assert {training.update.optimizers[1].param_groups[0]["lr"] for _ in training} == {0.1}

@@ -113,6 +113,56 @@ def textbook_vae() -> float:
     return json.loads(run.stdout)["cpu_ms"]
 
 
+def em() -> float:
+    """A pass of EM over 60000 x 50 rows of ten full Gaussians, through `training_steps`."""
+    import torch
+
+    from genaug_lessons.models.gmm import GaussianMixture
+    from genaug_lessons.random import generator
+    from genaug_lessons.training import training_steps
+
+    rng = generator(0)
+    x, mu = _ten_gaussians()
+    model = GaussianMixture(50, components=10, sphere=0.0, generator=rng)
+    round_ones = torch.eye(50).repeat(10, 1, 1)
+    start = (torch.full((10,), 0.1), mu, round_ones)
+    model.set_parameters(*(part.to(rng.device) for part in start))
+    training = training_steps(model, x.to(rng.device), steps=20, generator=rng)
+    return steps_ms(lambda: next(training), 17, warm_up=3)
+
+
+def em_sklearn() -> float:
+    """The same from the same parameters with scikit-learn: a fit of 11 passes less one of 1."""
+    import warnings
+
+    import numpy as np
+    from sklearn.mixture import GaussianMixture
+
+    warnings.simplefilter("ignore")  # one pass does not converge
+    x, mu = (part.numpy() for part in _ten_gaussians())
+
+    def fit_ms(passes: int) -> float:
+        start = {"weights_init": np.full(10, 0.1, "float32"), "means_init": mu}
+        start["precisions_init"] = np.tile(np.eye(50, dtype="float32"), (10, 1, 1))
+        model = GaussianMixture(10, max_iter=passes, tol=0, reg_covar=0, **start)
+        begin = time.process_time()
+        model.fit(x)
+        assert model.n_iter_ == passes and model.means_.dtype == x.dtype
+        return (time.process_time() - begin) * 1e3
+
+    return statistics.median((fit_ms(11) - fit_ms(1)) / 10 for _ in range(3))
+
+
+def _ten_gaussians() -> tuple:
+    """60000 rows around ten centres, some ten standard deviations apart, and the centres."""
+    import torch
+
+    rng = torch.Generator().manual_seed(0)
+    mu = torch.randn(10, 50, generator=rng)
+    component = torch.randint(10, (60000,), generator=rng)
+    return mu[component] + torch.randn(60000, 50, generator=rng), mu
+
+
 def _import_ms(statement: str) -> float:
     code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(3)]
@@ -125,6 +175,7 @@ ROWS = [
     ("the same, medium precision", vae_medium, textbook_vae, 3.0, "ms a step"),
     ("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
     ("study arm, 12 draws x 1200 steps", study_arm, 8.0, 1.0, "s"),
+    ("EM, 60000 x 50, ten full Gaussians", em, em_sklearn, 4.0, "ms a pass"),
     ("import of the front door", import_ours, import_torch, 1 / 1.15, "ms"),
 ]
 
@@ -168,7 +219,7 @@ def measure(what: str, ours: Callable, yardstick, target: float, unit: str) -> d
 def compare_devices(device: str) -> list[dict]:
     """Our own tasks on the CPU and on another device."""
     rows = []
-    for what, ours, _, _, unit in ROWS[:4]:
+    for what, ours, _, _, unit in ROWS[:5]:
         cpu, other = in_process(ours), in_process(ours, device)
         rows.append({"what": what, "cpu": cpu, device: other, "unit": unit, "times": cpu / other})
     return rows

@@ -84,7 +84,9 @@ class PerClass(Model):
             raise ValueError("make_model must make unconditional models, got a conditional one")
         super().__init__(models[0].shape)
         self.models, self.classes, self.support = nn.ModuleList(models), classes, models[0].support
-        self.defaults = {**models[0].defaults, "batch_size": 256}
+        self.defaults = dict(models[0].defaults)
+        if "batch_size" in self.defaults:
+            self.defaults["batch_size"] = 256
 
     def updater(self, **settings) -> "_PerClassUpdate":
         """Each class's model takes a step on the batch's rows of that class."""
@@ -104,7 +106,8 @@ class PerClass(Model):
 
 class _PerClassUpdate:
     def __init__(self, updates: list[Update]):
-        self.updates, self.batches_per_update = updates, updates[0].batches_per_update
+        self.updates = updates
+        self.batches_per_update = getattr(updates[0], "batches_per_update", 1)
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         losses = {}
@@ -117,7 +120,7 @@ class _PerClassUpdate:
 
     @property
     def names(self) -> list[str]:
-        return self.updates[0].names
+        return getattr(self.updates[0], "names", [])
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         for update in self.updates:

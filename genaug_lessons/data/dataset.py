@@ -6,6 +6,7 @@ Letters: x (N, *shape) examples, y (N,) labels with -1 for "unlabelled", B the s
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from itertools import repeat
 from typing import ClassVar, NamedTuple
 
 import torch
@@ -106,13 +107,16 @@ class Dataset:
 
         return replace(self, x=moved(self.x), y=moved(self.y), ids=moved(self.ids))
 
-    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, batch_size: int | None, generator: torch.Generator) -> Iterator[Batch]:
         """Batches without end, in shuffled passes over the rows.
 
-        With fewer rows than `batch_size`, rows are drawn with replacement.
+        With fewer rows than `batch_size`, rows are drawn with replacement; None makes every batch
+        all the rows as they stand.
         """
         check_device(generator, self.device, "data")
         labelled = self.labelled
+        if batch_size is None:
+            yield from repeat(Batch(self.values, self.y, labelled))
         for rows in row_batches(len(self), batch_size, generator):
             y = None if self.y is None else self.y[rows]
             yield Batch(as_float(self.x[rows]), y, labelled)

@@ -1,0 +1,250 @@
+"""Gaussian mixtures by expectation maximisation (EM): of all rows, of classes, with few labels.
+
+    p(x) = sum_k pi_k N(x | mu_k, Sigma_k)
+
+An update is a pass over all rows: responsibilities r_nk = p(k | x_n) under the present parameters
+(the E step), then the parameters that fit the rows so shared out (the M step). With classes, each
+component belongs to one. Labelled rows are clamped to the components of their class; rows
+without a label, y = -1, are shared out among all.
+
+Source: Dempster, Laird & Rubin 1977; Bishop 2006, Pattern Recognition and Machine Learning,
+section 9.2. Rows with and without labels: Nigam et al. 2000, Machine Learning 39.
+
+Letters: x (N, D) rows, y (N,) labels, C classes, K components, pi (K,), mu (K, D),
+Sigma (K, D, D) = L L' with L lower triangular, r (N, K) responsibilities; likelihoods in nats.
+"""
+
+import math
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.model import Model, Update
+from genaug_lessons.models.gaussians import (
+    COVARIANCES,
+    cholesky,
+    constrain,
+    log_gaussian,
+    m_step,
+)
+from genaug_lessons.random import check_device, normal
+
+START_SPHERE = 0.5  # share of the sphere in the first covariances, which few rows may have to give
+
+
+def clamp(log_joint: Tensor, y: Tensor | None, owner: Tensor) -> Tensor:
+    """log p(x_n, k), (N, K), with -inf where row n has a label and component k another class.
+
+    Args:
+        log_joint: (N, K).
+        y: (N,) labels, -1 for rows without; None where there are no classes.
+        owner: (K,) class of each component.
+    """
+    if y is None:
+        return log_joint
+    return log_joint.masked_fill((y[:, None] >= 0) & (y[:, None] != owner), -math.inf)
+
+
+def responsibilities(log_joint: Tensor) -> Tensor:
+    """r (N, K) = p(k | x_n) from log p(x_n, k). Source: Bishop 2006, eq. 9.13."""
+    return (log_joint - log_joint.logsumexp(1, keepdim=True)).exp()
+
+
+def far_apart(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+    """`count` rows of x (N, D), each drawn in proportion to its squared distance to those before.
+
+    Source: Arthur & Vassilvitskii 2007, "k-means++".
+    """
+    weight, rows = torch.ones_like(x[:, 0]), []
+    for _ in range(count):
+        rows.append(torch.multinomial(weight + 1e-30, 1, generator=generator))
+        distance = (x - x[rows[-1]]).square().sum(1)
+        weight = distance if len(rows) == 1 else weight.minimum(distance)
+    return x[torch.cat(rows)]
+
+
+class GaussianMixture(Model):
+    """A mixture of Gaussians: a density, a sampler and, with classes, a classifier.
+
+    Args:
+        shape: shape of one example.
+        components: Gaussians in all or, with classes, of each class.
+        covariance: "full", "diagonal", "tied" (one for all) or "spherical". The work is that of
+            "full" whichever it is.
+        pooled: share in each covariance of the one that they have in common, from 0 to 1.
+        sphere: share in each covariance of a sphere, from 0 to 1. It keeps a covariance regular
+            where a feature is constant or examples are few.
+        means: (K, *shape) where the components start, those of a class side by side; rows of the
+            data, far apart, unless given.
+        classes: number of labels for a class-conditional mixture; None for no labels.
+        generator: the model lives on its device.
+
+    Where pooled = sphere = 0, no update raises the loss, the mean of -log p(x), or of
+    -log p(x, y) for labelled rows. Shrinking follows each M step and may raise it.
+    """
+
+    takes_unlabelled = True
+    defaults = {}
+
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        components: int = 1,
+        covariance: str = "full",
+        pooled: float = 0.0,
+        sphere: float = 1e-3,
+        means: Tensor | None = None,
+        classes: int | None = None,
+        generator: torch.Generator,
+    ):
+        super().__init__(shape)
+        if not isinstance(components, int) or components < 1:
+            raise ValueError(f"components must be an integer of at least 1, got {components!r}")
+        if covariance not in COVARIANCES:
+            raise ValueError(f"covariance must be one of {COVARIANCES}, got {covariance!r}")
+        for name, share in (("pooled", pooled), ("sphere", sphere)):
+            if not 0 <= share <= 1:
+                raise ValueError(f"{name} must lie in [0, 1], got {share}")
+        if classes is not None and classes < 2:
+            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
+        count, size = components * (classes or 1), math.prod(self.shape)
+        if means is not None and means.shape != (count, *self.shape):
+            wanted = (count, *self.shape)
+            raise ValueError(f"means must have shape {wanted}, got {tuple(means.shape)}")
+        self.components, self.covariance, self.classes = components, covariance, classes
+        self.shares, self.means = {"pooled": pooled, "sphere": sphere}, means
+        self.needs_labels = classes is not None
+        device = generator.device
+        start = torch.zeros(count), torch.zeros(count, size), torch.eye(size).repeat(count, 1, 1)
+        self.log_pi, self.mu, self.L = (
+            nn.Parameter(value.to(device), requires_grad=False) for value in start
+        )
+        owner = torch.arange(count, device=device) // components  # class of each component
+        self.register_buffer("owner", owner, persistent=False)
+        self.register_buffer("started", torch.zeros((), dtype=torch.bool, device=device))
+
+    def set_parameters(self, pi: Tensor, mu: Tensor, Sigma: Tensor) -> None:
+        """Use these pi (K,), mu (K, D) and Sigma (K, D, D); training goes on from them.
+
+        Raises:
+            ValueError: a shape is another, or a Sigma is singular.
+        """
+        given = {"pi": (pi, self.log_pi), "mu": (mu, self.mu), "Sigma": (Sigma, self.L)}
+        for name, (value, own) in given.items():
+            if value.shape != own.shape:
+                wanted, found = tuple(own.shape), tuple(value.shape)
+                raise ValueError(f"{name} must have shape {wanted}, got {found}")
+        self.L.copy_(cholesky(Sigma, mu))
+        self.mu.copy_(mu)
+        self.log_pi.copy_(pi.log())
+        self.started.fill_(True)
+
+    @property
+    def pi(self) -> Tensor:
+        """(K,) shares of the components, summing to 1."""
+        return self.log_pi.softmax(0)
+
+    @property
+    def Sigma(self) -> Tensor:
+        """(K, D, D) covariances."""
+        return self.L @ self.L.mT
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data fit the model and have a row for each component."""
+        super().check_data(data)
+        if self.started:
+            return
+        y = data.y if self.classes else torch.zeros(len(data), dtype=torch.int64)
+        rows = y[y >= 0].bincount(minlength=self.classes or 1)
+        if rows.min() < self.components:
+            of = f"labelled as class {rows.argmin()}" if self.classes else "in all"
+            raise ValueError(
+                f"data must have a row for each component: {self.components} {of}, got {rows.min()}"
+            )
+
+    def updater(self) -> Update:
+        """A pass of EM: no learning rate, no batches."""
+        return self.em_step
+
+    def em_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+        """Update the parameters by EM and shrinkage; the loss, per row, is that before the step."""
+        x = self._rows(batch.x)
+        y = batch.y if self.classes else None
+        if not self.started:
+            self.start(x, y, generator)
+        log_joint = clamp(self.log_joint(x), y, self.owner)
+        pi, mu, Sigma = m_step(x, responsibilities(log_joint))
+        self.set_parameters(pi, mu, constrain(Sigma, pi, self.covariance, **self.shares))
+        return {"negative log likelihood": -log_joint.logsumexp(1).mean()}
+
+    def start(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> None:
+        """First parameters, of rows x (N, D) shared out to the nearest of K centres.
+
+        With labels y (N,), only labelled rows count. All components start with one covariance,
+        half a sphere.
+        """
+        if self.means is not None:
+            centres = self._rows(self.means)
+        else:
+            groups = [x] if y is None else [x[y == label] for label in range(self.classes)]
+            centres = torch.cat([far_apart(rows, self.components, generator) for rows in groups])
+        nearest = clamp(-torch.cdist(x, centres), y, self.owner).argmax(1)
+        r = F.one_hot(nearest, len(centres)).to(x)
+        pi, mu, Sigma = m_step(x, r if y is None else r * (y >= 0)[:, None])
+        Sigma = constrain(Sigma, pi, self.covariance, pooled=1.0, sphere=START_SPHERE)
+        self.set_parameters(pi, mu, Sigma)
+
+    def log_joint(self, x: Tensor) -> Tensor:
+        """log p(x, k) in nats, (N, K), for x (N, *shape)."""
+        return self.log_pi.log_softmax(0) + log_gaussian(self._rows(x), self.mu, self.L)
+
+    def log_density(self, x: Tensor) -> Tensor:
+        """log p(x) in nats, (N,), for x (N, *shape)."""
+        return self.log_joint(x).logsumexp(1)
+
+    def log_probs(self, x: Tensor) -> Tensor:
+        """log p(y | x) of each class, (N, C), for x (N, *shape)."""
+        if self.classes is None:
+            raise ValueError("classes must be given to a mixture that predicts, got None")
+        return self.log_joint(x).unflatten(1, (self.classes, -1)).logsumexp(2).log_softmax(1)
+
+    def predict(self, x: Tensor) -> Tensor:
+        """The likeliest label (N,) of each example."""
+        return self.log_probs(x).argmax(1)
+
+    def accuracy(self, test: Dataset) -> float:
+        """Share of right answers, from 0 to 1.
+
+        Raises:
+            ValueError: `test` of another shape or with unlabelled rows.
+            Leak: the mixture has seen rows of `test`.
+        """
+        self.check_test(test)
+        return (self.predict(test.values) == test.y).float().mean().item()
+
+    @torch.no_grad()
+    def sample(
+        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
+    ) -> Tensor:
+        """n new examples (n, *shape).
+
+        Args:
+            n: how many, at least 1.
+            label: one label or (n,) labels for a mixture with classes; refused by the others.
+            generator: on the model's device.
+        """
+        check_device(generator, self.device, "model")
+        labels = self.labels_for(n, label)
+        log_pi = clamp(self.log_pi.expand(n, -1), labels, self.owner)
+        which = torch.multinomial(log_pi.softmax(1), 1, generator=generator).squeeze(1)
+        x = normal((n, self.mu.shape[1]), generator).to(self.mu)
+        for component, (mu, L) in enumerate(zip(self.mu, self.L, strict=True)):
+            rows = which == component
+            x[rows] = mu + x[rows] @ L.T
+        return x.unflatten(1, self.shape)
+
+    def _rows(self, x: Tensor) -> Tensor:
+        return x.flatten(1).to(self.mu)
