@@ -12,9 +12,10 @@ import pytest
 import torch
 from scipy import stats
 from torch import distributions
+from torch.nn import functional as F
 
 from genaug_lessons import exercises
-from genaug_lessons.exercises import Case, Exercise, start_here, variational_autoencoders
+from genaug_lessons.exercises import Case, Exercise, gans, start_here, variational_autoencoders
 
 # --- the machinery, on an exercise small enough to see through
 
@@ -202,6 +203,101 @@ BANK += [
             (lambda w: w.exp().mean(0).log(), "where exp() is 0 but torch.logsumexp still works"),
             (lambda w: w.exp().mean(0), "should be"),
             (lambda w: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def by_cross_entropy(real, fake):
+    one, zero = torch.ones_like(real), torch.zeros_like(fake)
+    cost = F.binary_cross_entropy_with_logits
+    return cost(real, one) + cost(fake, zero), cost(fake, torch.ones_like(fake))
+
+
+def by_logsigmoid(real, fake):
+    return -(F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()), -F.logsigmoid(fake).mean()
+
+
+def game(real, fake, critic=1.0, generator=1.0, of_real=1.0, of_fake=1.0):
+    first = of_real * F.softplus(-real).mean() + of_fake * F.softplus(fake).mean()
+    return critic * first, generator * F.softplus(-fake).mean()
+
+
+def saturated(real, fake):
+    return -real.sigmoid().log().mean() - (1 - fake.sigmoid()).log().mean(), (
+        -fake.sigmoid().log().mean()
+    )
+
+
+def covered_by_loop(samples, centres, radius):
+    counts = [0] * len(centres)
+    for sample in samples:
+        distances = (centres - sample).norm(dim=1)
+        if distances.min() <= radius:
+            counts[int(distances.argmin())] += 1
+    return sum(count >= len(samples) / len(centres) / 10 for count in counts)
+
+
+def covered(samples, centres, radius, least=None):
+    near = torch.cdist(samples, centres) <= radius  # the circles do not meet
+    least = 0.1 / len(centres) if least is None else least
+    return int((near.double().mean(0) >= least).sum())
+
+
+def nearest_mode(samples, centres, radius):
+    counts = torch.cdist(samples, centres).argmin(1).bincount(minlength=len(centres))
+    return int((counts >= 0.1 * len(samples) / len(centres)).sum())
+
+
+def any_mode(samples, centres, radius):
+    return int((torch.cdist(samples, centres) <= radius).any(0).sum())
+
+
+BANK += [
+    (
+        gans.game_losses,
+        [by_cross_entropy, by_logsigmoid, game],
+        [
+            (lambda r, f: (game(r, f)[0], -F.softplus(f).mean()), "the saturating one"),
+            (lambda r, f: game(r, f, of_fake=0), "the critic never sees a fake"),
+            (lambda r, f: (game(-r, -f)[0], game(r, f)[1]), "takes real for fake"),
+            (lambda r, f: game(r, f)[::-1], "in the wrong order"),
+            (
+                lambda r, f: (len(r) * game(r, f)[0], len(f) * game(r, f)[1]),
+                "where the mean should stand",
+            ),
+            (lambda r, f: game(r, f, critic=0.5), "adds its two means"),
+            (saturated, "where log(sigmoid) is infinite and softplus is not"),
+            (lambda r, f: game(r, f)[0], "should be"),
+            (lambda r, f: None, "not written yet"),
+        ],
+    ),
+    (
+        gans.covered,
+        [covered, covered_by_loop],
+        [
+            (nearest_mode, "ask for the distance"),
+            (any_mode, "ask for a tenth of an equal share"),
+            (lambda x, c, r: covered(x, c, r, least=1 / len(c)), "a whole equal share"),
+            (lambda x, c, r: covered(x, c, r, least=0.1), "a tenth of all samples"),
+            (lambda x, c, r: 7, "covered of an even cloud should be 4, got 7"),
+            (lambda x, c, r: ..., "not written yet"),
+        ],
+    ),
+    (
+        gans.in_turn,
+        [
+            lambda theta, psi, lr: (theta - lr * (psi + lr * theta), psi + lr * theta),
+            lambda theta, psi, lr: [(1 - lr**2) * theta - lr * psi, psi + lr * theta],
+        ],
+        [
+            (lambda t, p, lr: (t - lr * p, p + lr * t), "the critic of before"),
+            (lambda t, p, lr: (t - lr * p, p + lr * (t - lr * p)), "the generator moved first"),
+            (lambda t, p, lr: (t + lr * (p + lr * t), p + lr * t), "both climb"),
+            (lambda t, p, lr: (t - lr * (p - lr * t), p - lr * t), "both descend"),
+            (lambda t, p, lr: (p + lr * t, t - lr * (p + lr * t)), "theta first, then psi"),
+            (lambda t, p, lr: (t, p), "should be"),
+            (lambda t, p, lr: ..., "not written yet"),
         ],
     ),
 ]
