@@ -16,6 +16,7 @@ from genaug_lessons.augment import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
 from genaug_lessons.training import Training, fit
@@ -59,6 +60,12 @@ def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
     return VAE(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
 
 
+def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
+    """A small GAN."""
+    sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
+    return GAN(shape, generator=rng, **{**sizes, **settings})
+
+
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
     """Three small classifiers as one."""
     return Ensemble([classifier(each, **settings) for each in spawn(rng, 3)])
@@ -89,23 +96,39 @@ def _kind(name, make, of, can, **settings):
 
 
 KINDS = (
-    _kind("mlp", classifier, lambda: split().labelled, "shapes classifies", dropout=0.5),
-    _kind("cnn", classifier, lambda: split().labelled, "classifies", network="cnn", dropout=0.5),
-    _kind("ensemble", ensemble, stacked, "classifies", dropout=0.5),
-    _kind("ensemble of cnns", ensemble, stacked, "classifies", network="cnn"),
-    _kind("vae", vae, lambda: split().pool, "shapes samples encodes"),
-    _kind("gaussian vae", vae, moons, "samples encodes", shape=2, likelihood="gaussian"),
+    _kind("mlp", classifier, lambda: split().labelled, "descends shapes classifies", dropout=0.5),
+    _kind(
+        "cnn",
+        classifier,
+        lambda: split().labelled,
+        "descends classifies",
+        network="cnn",
+        dropout=0.5,
+    ),
+    _kind("ensemble", ensemble, stacked, "descends classifies", dropout=0.5),
+    _kind("ensemble of cnns", ensemble, stacked, "descends classifies", network="cnn"),
+    _kind("vae", vae, lambda: split().pool, "descends shapes samples encodes"),
+    _kind("gaussian vae", vae, moons, "descends samples encodes", shape=2, likelihood="gaussian"),
     _kind(
         "conditional vae",
         vae,
         lambda: split().labelled,
-        "shapes labels samples encodes",
+        "descends shapes labels samples encodes",
         classes=10,
     ),
-    _kind("semi-supervised vae", vae, joined, "shapes labels samples encodes", classes=10),
+    _kind("semi-supervised vae", vae, joined, "descends shapes labels samples encodes", classes=10),
     _kind(
         "per class",
         lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood="gaussian"), classes=2),
+        moons,
+        "descends labels samples",
+    ),
+    _kind("gan", gan, lambda: split().pool, "shapes samples"),
+    _kind("least-squares gan", gan, moons, "samples", shape=2, loss="least-squares"),
+    _kind("conditional gan", gan, lambda: split().labelled, "shapes labels samples", classes=10),
+    _kind(
+        "gan per class",
+        lambda rng: PerClass(lambda: gan(rng, shape=2), classes=2),
         moons,
         "labels samples",
     ),
