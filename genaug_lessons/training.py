@@ -141,10 +141,10 @@ def training_steps(
             f"model was already trained for {model.steps_done} steps: pass resume=True to go on, "
             "or make a new one to start afresh"
         )
-    model.seen = _union(model.seen, data.ids)
     schedule, monitors = settings.pop("schedule"), monitors or {}
     batch_size = settings.pop("batch_size")
     update = model.updater(**settings)
+    model.seen = _union(model.seen, data.ids)
     batches = data.batches(batch_size * update.batches_per_update, generator)
     rates = dict.fromkeys(update.names, settings["lr"])
     return Training(
