@@ -10,7 +10,7 @@ from torch.distributions import Normal
 from torch.nn import functional as F
 
 from genaug_lessons import data
-from genaug_lessons.augment import Augmented
+from genaug_lessons.augment import Augmented, PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate
@@ -231,6 +231,18 @@ def test_each_of_the_critics_steps_gets_its_share_of_augmented_rows():
     far = Dataset(points().x + 100, synthetic=True)
     run_on_cpu(model, Augmented(points(), bank=far, share=0.5), 2, critic_steps=3, batch_size=8)
     assert [(x > 50).all(1).sum().item() for x in shown.real] == [4] * 6
+
+
+def test_each_class_of_a_per_class_gan_has_a_critic_of_its_own_pace():
+    model = PerClass(small, classes=2)
+    shown = [Shown(), Shown()]
+    for each, one in zip(shown, model.models, strict=True):
+        each.to(one)
+    training = run_on_cpu(model, points(classes=2), 1, critic_steps=3, batch_size=16)
+    assert [[len(x) for x in each.real] for each in shown] == [[8, 8, 8]] * 2  # 48 rows, 24 of each
+    assert training.losses().keys() == {
+        f"{player}, class {label}" for player in BOTH for label in range(2)
+    }
 
 
 def test_with_fewer_rows_than_critic_steps_there_are_fewer_steps():
