@@ -197,7 +197,8 @@ class GameUpdate(GradientUpdate):
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         model, losses = self.model, {}
-        model.maker.train("generator" in self.players)
+        if "generator" not in self.players:
+            model.maker.eval()
         for part in _parts(batch, self.batches_per_update):
             fake, label = model.fakes(part, generator)
             if "critic" in self.players:
