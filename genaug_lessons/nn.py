@@ -16,9 +16,11 @@ from torch.nn.utils import skip_init
 from genaug_lessons.random import uniform
 
 
-def linear(inputs: int, outputs: int, *, generator: torch.Generator) -> nn.Linear:
+def linear(
+    inputs: int, outputs: int, *, bias: bool = True, generator: torch.Generator
+) -> nn.Linear:
     """A dense layer (B, inputs) -> (B, outputs)."""
-    layer = skip_init(nn.Linear, inputs, outputs, device=generator.device)
+    layer = skip_init(nn.Linear, inputs, outputs, bias=bias, device=generator.device)
     return _initialise(layer, inputs, generator)
 
 
@@ -108,13 +110,14 @@ def mlp(
     """A dense ReLU network through the given sizes, the first being the inputs.
 
     `mlp((64, 10))` is one linear layer; batch normalisation, where wanted, stands before each
-    ReLU, dropout behind it. A leak is the slope of the ReLU below 0.
+    ReLU, in place of a bias, which it would take away; dropout stands behind. A leak is the slope
+    of the ReLU below 0.
     """
     _check_sizes(sizes)
     *hidden, outputs = sizes[1:]
     layers, width = [], sizes[0]
     for size in hidden:
-        layers.append(linear(width, size, generator=generator))
+        layers.append(linear(width, size, bias=not batch_norm, generator=generator))
         if batch_norm:
             layers.append(BatchNorm(size, device=generator.device))
         layers += [nn.LeakyReLU(leak) if leak else nn.ReLU(), Dropout(dropout)]

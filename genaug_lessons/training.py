@@ -151,10 +151,10 @@ def training_steps(
             f"model was already trained for {model.steps_done} steps: pass resume=True to go on, "
             "or make a new one to start afresh"
         )
-    model.seen = _union(model.seen, data.ids)
     schedule, monitors = settings.pop("schedule", "constant"), monitors or {}
     batch_size = settings.pop("batch_size", None)
     update = model.updater(**settings)
+    model.seen = _union(model.seen, data.ids)
     if batch_size is not None:
         batch_size *= getattr(update, "batches_per_update", 1)
     batches = data.batches(batch_size, generator)

@@ -18,6 +18,7 @@ from genaug_lessons.model import Model
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
+from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
@@ -72,6 +73,12 @@ def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
     return GaussianMixture(shape, components=2, generator=rng, **settings)
 
 
+def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
+    """A small GAN."""
+    sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
+    return GAN(shape, generator=rng, **{**sizes, **settings})
+
+
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
     """Three small classifiers as one."""
     return Ensemble([classifier(each, **settings) for each in spawn(rng, 3)])
@@ -103,7 +110,14 @@ def _kind(name, make, of, can, **settings):
 
 KINDS = (
     _kind("mlp", classifier, lambda: split().labelled, "shapes classifies", dropout=0.5),
-    _kind("cnn", classifier, lambda: split().labelled, "classifies", network="cnn", dropout=0.5),
+    _kind(
+        "cnn",
+        classifier,
+        lambda: split().labelled,
+        "classifies",
+        network="cnn",
+        dropout=0.5,
+    ),
     _kind("ensemble", ensemble, stacked, "classifies", dropout=0.5),
     _kind("ensemble of cnns", ensemble, stacked, "classifies", network="cnn"),
     _kind("vae", vae, lambda: split().pool, "shapes samples encodes"),
@@ -121,6 +135,17 @@ KINDS = (
         lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood="gaussian"), classes=2),
         moons,
         "labels samples",
+    ),
+    _kind("gan", gan, lambda: split().pool, "shapes samples game"),
+    _kind("least-squares gan", gan, moons, "samples game", shape=2, loss="least-squares"),
+    _kind(
+        "conditional gan", gan, lambda: split().labelled, "shapes labels samples game", classes=10
+    ),
+    _kind(
+        "gan per class",
+        lambda rng: PerClass(lambda: gan(rng, shape=2), classes=2),
+        moons,
+        "labels samples game",
     ),
     _kind("autoencoder", autoencoder, lambda: split().pool, "shapes reconstructs"),
     _kind("tied autoencoder", autoencoder, lambda: split().pool, "shapes reconstructs", tied=True),
@@ -183,7 +208,8 @@ KINDS = (
 def kinds(can: str = "trains", but: str = ""):
     """Runs a test once for each kind that has the capability; all of them train.
 
-    Kinds with the word `but` are left out: "em" for those without gradients and learning rates.
+    Kinds with the word `but` are left out: "em" for those without gradients and learning
+    rates, "game" for those of two players, where the fall of one's loss is the rise of another's.
     """
     able = [kind for kind in KINDS if can == "trains" or can in kind.can]
     chosen = [kind for kind in able if but not in kind.can]

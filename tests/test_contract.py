@@ -25,6 +25,7 @@ from genaug_lessons import augment, data, evaluate
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.nn import BatchNorm
 from genaug_lessons.random import generator
 from genaug_lessons.training import training_steps
 
@@ -59,7 +60,13 @@ def test_same_generator_makes_the_same_weights(kind):
 def test_another_generator_makes_other_weights(kind):
     first = weights(kind.new(seed=0))
     drawn = {name for name, value in first.items() if value.ndim}  # a lone variance starts at 1
-    assert moved(kind.new(seed=1), first) == drawn
+    assert moved(kind.new(seed=1), first) == drawn - figures(kind.new())
+
+
+def figures(model):
+    """Names of the scales and shifts of batch normalisation, which start at 1 and 0."""
+    layers = {name for name, layer in model.named_modules() if isinstance(layer, BatchNorm)}
+    return {name for name in weights(model) if name.rpartition(".")[0] in layers}
 
 
 @kinds()
@@ -133,11 +140,12 @@ def test_a_class_without_rows_in_a_batch_leaves_its_own_model_alone():
 
 
 @kinds()
-def test_losses_are_finite_and_fall(kind):
+def test_losses_are_finite_and_fall_unless_the_fall_of_one_is_the_rise_of_another(kind):
     settings = {} if "em" in kind.can else {"lr": 1e-2}
     for name, losses in run(kind.new(), kind.data(), 80, **settings).losses().items():
         assert np.isfinite(losses).all(), name
-        assert np.mean(losses[-10:]) < np.mean(losses[:10]), name
+        if "game" not in kind.can:
+            assert np.mean(losses[-10:]) < np.mean(losses[:10]), name
 
 
 @kinds()
@@ -155,7 +163,7 @@ def test_a_run_stopped_halfway_leaves_a_usable_model_and_goes_on_as_if_never_sto
         model.predict(split().test.values[:4])
     assert [step.index for step in training] == [4, 5, 6]
     run(whole, kind.data(), 6)
-    assert same(weights(model), weights(whole))
+    assert same(model.state_dict(), whole.state_dict())
 
 
 @kinds()
@@ -174,6 +182,7 @@ def test_a_trained_model_is_trained_further_only_on_request(kind):
 @kinds()
 def test_an_unknown_setting_is_named_with_those_there_are(kind):
     known = [] if "em" in kind.can else ["batch_size", "betas", "lr", "schedule", "weight_decay"]
+    known = sorted([*known, "critic_steps", "players"]) if "game" in kind.can else known
     said = re.escape(f"does not know the setting 'momentum'; it has {known}")
     with pytest.raises(ValueError, match=said):
         run(kind.new(), kind.data(), 1, momentum=0.9)

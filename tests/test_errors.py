@@ -7,6 +7,7 @@ from kinds import (
     autoencoder,
     classifier,
     ensemble,
+    gan,
     gmm,
     joined,
     kinds,
@@ -24,6 +25,7 @@ from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking
 from genaug_lessons.models.dropout import dropout_regression
+from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
@@ -246,6 +248,47 @@ MODELS = {
         lambda: gmm(rng(), shape=2).set_parameters(X[0], X[:2], X.view(2, 2, 2)),
         "the covariance of component 0 is singular",
     ),
+    "an unknown loss": (
+        lambda: gan(rng(), loss="wasserstein"),
+        "loss must be one of .*'minimax', 'non-saturating', .*, got 'wasserstein'",
+    ),
+    "an unknown support": (
+        lambda: gan(rng(), support="binary"),
+        'support must be "unit" or "real", got \'binary\'',
+    ),
+    "a gan without latent": (lambda: gan(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a gan of one class": (
+        lambda: gan(rng(), classes=1),
+        "classes must be at least 2, or None for no labels, got 1",
+    ),
+    "negative noise": (
+        lambda: gan(rng(), instance_noise=-0.1),
+        "instance_noise must be at least 0, got -0.1",
+    ),
+    "a critic that drops everything": (
+        lambda: gan(rng(), dropout=1.0),
+        r"dropout must lie in \[0, 1\), got 1.0",
+    ),
+    "a game without steps": (
+        lambda: dirac_game(lr=0.1, steps=0),
+        "steps must be an integer of at least 1, got 0",
+    ),
+    "a game of half a step": (
+        lambda: dirac_game(lr=0.1, steps=1.5),
+        "steps must be an integer of at least 1, got 1.5",
+    ),
+    "a game that stands still": (
+        lambda: dirac_game(lr=0.0, steps=1),
+        "lr must be above 0, got 0.0",
+    ),
+    "a game at a rate of NaN": (
+        lambda: dirac_game(lr=NAN, steps=1),
+        "lr must be above 0, got nan",
+    ),
+    "a reward for a penalty": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=-1.0),
+        "penalty must be at least 0, got -1.0",
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -270,6 +313,18 @@ SAMPLING = {
     "codes with unwanted labels": (
         lambda _: vae(rng()).encode(labelled().x, labelled().y),
         "label must not be given: this model knows no labels",
+    ),
+    "a belief without labels": (
+        lambda _: gan(rng(), classes=10).belief(labelled().x),
+        "label must be given: this model is conditional",
+    ),
+    "a pull with unwanted labels": (
+        lambda _: gan(rng()).pull(labelled().x, labelled().y),
+        "label must not be given: this model knows no labels",
+    ),
+    "a gan's generator on another device": (
+        lambda _: gan(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
     ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
@@ -374,11 +429,39 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
 @over(LABELS)
 @pytest.mark.parametrize(
     "make",
-    [classifier, lambda rng: vae(rng, classes=10), lambda rng: gmm(rng, classes=10)],
-    ids=["classifier", "vae", "gmm"],
+    [
+        classifier,
+        lambda rng: vae(rng, classes=10),
+        lambda rng: gmm(rng, classes=10),
+        lambda rng: gan(rng, classes=10),
+    ],
+    ids=["classifier", "vae", "gmm", "gan"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
+
+
+PLAY = {
+    "no step of the critic": (
+        {"critic_steps": 0},
+        "critic_steps must be an integer of at least 1, got 0",
+    ),
+    "half a step of the critic": (
+        {"critic_steps": 0.5},
+        "critic_steps must be an integer of at least 1, got 0.5",
+    ),
+    "nobody plays": ({"players": ()}, r"players must be one or more of .*'critic'.*, got \(\)"),
+    "a stranger plays": (
+        {"players": ("critic", "maker")},
+        r"players must be one or more of .*, got \('critic', 'maker'\)",
+    ),
+    "a bare name plays": ({"players": "critic"}, "players must be one or more .*, got 'critic'"),
+}
+
+
+@over(PLAY)
+def test_a_game_that_cannot_be_played_is_refused_before_it_begins(wrong, said):
+    refused_before_it_begins(gan(rng()), lambda model: train(model, **wrong), said)
 
 
 def refused_before_it_begins(model, wrong, said):

@@ -14,7 +14,7 @@ from torch.distributions import Normal
 
 from genaug_lessons import machine, plots
 from genaug_lessons.augment import Mixup, Noise
-from genaug_lessons.data import Dataset, Leak, PlaneMixture, split
+from genaug_lessons.data import Dataset, Leak, PlaneMixture, ring, split
 from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.evaluate import (
     Arm,
@@ -24,6 +24,8 @@ from genaug_lessons.evaluate import (
     copy_rate,
     estimate,
     frechet_distance,
+    mode_shares,
+    modes_covered,
     nearest_distance,
     paired_gain,
     study,
@@ -172,6 +174,45 @@ def test_copies_are_found_and_samples_far_away_are_none():
 def test_copies_are_found_where_real_data_repeat_themselves():
     train = torch.arange(10.0)[:, None]
     assert copy_rate(train, train, held_out=train[:5]) == 1
+
+
+# --- modes
+
+THREE = torch.tensor([[0.0, 0.0], [4.0, 0.0], [0.0, 4.0]])
+
+
+def test_each_sample_counts_at_the_nearest_mode_if_it_is_within_the_radius():
+    x = torch.tensor([[0.5, 0], [0, 1], [3.9, 0], [2.5, 0], [4, 1.5], [0, -3], [9, 9], [0, 5]])
+    assert mode_shares(x, THREE, radius=1.0).tolist() == [2 / 8, 1 / 8, 1 / 8]
+    assert mode_shares(x, THREE, radius=1.5).tolist() == [2 / 8, 3 / 8, 1 / 8]
+    assert mode_shares(x, THREE, radius=3.5).tolist() == [3 / 8, 3 / 8, 1 / 8]
+    assert mode_shares(x[-2:-1], THREE, radius=1.0).tolist() == [0, 0, 0]
+
+
+@pytest.mark.parametrize("stds", [1, 3, 5])
+def test_true_samples_lie_within_the_radius_as_often_as_rayleighs_law_says(stds):
+    toy, n = ring(), 40_000
+    shares = mode_shares(toy.sample(n, generator=cpu()).x, toy.centres, radius=stds * toy.std)
+    exact = (1 - math.exp(-(stds**2) / 2)) / 8
+    assert ((shares - exact).abs() < 5 * math.sqrt(exact * (1 - exact) / n)).all()
+    assert modes_covered(toy.sample(n, generator=cpu()).x, toy.centres, radius=0.1) == 8
+
+
+def test_a_mode_is_covered_from_a_tenth_of_its_equal_share():
+    def at(*counts):
+        return THREE.repeat_interleave(torch.tensor(counts), dim=0)
+
+    assert modes_covered(at(300, 0, 0), THREE, radius=0.1) == 1
+    assert modes_covered(at(140, 151, 9), THREE, radius=0.1) == 2  # a tenth of 100 is 10
+    assert modes_covered(at(140, 149, 11), THREE, radius=0.1) == 3
+    assert modes_covered(at(140, 149, 11) + 1, THREE, radius=0.1) == 0
+
+
+@pytest.mark.parametrize("radius", [0.0, -1.0, float("nan")])
+def test_a_mode_without_extent_is_refused(radius):
+    for score in (mode_shares, modes_covered):
+        with pytest.raises(ValueError, match=f"radius must be above 0, got {radius}"):
+            score(THREE, THREE, radius=radius)
 
 
 # --- the classification accuracy score

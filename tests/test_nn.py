@@ -7,7 +7,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from genaug_lessons.nn import Dropout, Net, conv, linear, mlp, small_cnn
+from genaug_lessons.nn import BatchNorm, Dropout, Net, conv, linear, mlp, small_cnn
 from genaug_lessons.random import generator, normal, uniform
 
 LAYERS = {
@@ -73,6 +73,67 @@ def test_a_dense_network_is_matrix_products_with_rectifiers_between():
     h = (x @ first.weight.T + first.bias).clamp_min(0)
     h = (h @ second.weight.T + second.bias).clamp_min(0)
     torch.testing.assert_close(network(x), h @ third.weight.T + third.bias)
+
+
+def test_leaking_rectifiers_let_a_share_of_what_is_below_0_through():
+    network = mlp((6, 5, 3), leak=0.2, generator=generator(0))
+    (first, second), x = network[::3], normal((7, 6), generator(1))
+    h = x @ first.weight.T + first.bias
+    h = torch.where(h > 0, h, 0.2 * h)
+    torch.testing.assert_close(network(x), h @ second.weight.T + second.bias)
+
+
+def test_a_normalised_network_gives_each_hidden_value_mean_0_and_variance_1_over_the_batch():
+    network, x = mlp((6, 5, 4, 3), batch_norm=True, generator=generator(0)), points()
+    h = x
+    for layer, norm in ((network[0], network[1]), (network[4], network[5])):
+        scramble(norm)
+        h = h @ layer.weight.T
+        h = (h - h.mean(0)) / (h.var(0, correction=0) + 1e-5).sqrt()
+        h = (h * norm.weight + norm.bias).clamp_min(0)
+    torch.testing.assert_close(network(x), h @ network[8].weight.T + network[8].bias)
+    assert [layer.bias is None for layer in (network[0], network[4], network[8])] == [1, 1, 0]
+
+
+def test_dropout_of_a_normalised_network_comes_last_in_each_layer():
+    network = mlp((6, 5, 3), dropout=0.5, leak=0.1, batch_norm=True, generator=generator(0))
+    names = ["Linear", "BatchNorm", "LeakyReLU", "Dropout", "Linear"]
+    assert [type(layer).__name__ for layer in network] == names
+
+
+def points():
+    return 2 * normal((7, 6), generator(1)) + 1
+
+
+def scramble(norm):
+    with torch.no_grad():
+        for values in (norm.weight, norm.bias):
+            values.copy_(uniform(values.shape, generator(2), -1, 1))
+
+
+def test_batch_normalisation_is_torchs_own():
+    ours, x = BatchNorm(6, device=generator(0).device), points()
+    theirs = nn.BatchNorm1d(6, device=x.device)
+    scramble(ours)
+    scramble(theirs)
+    for _ in range(3):
+        torch.testing.assert_close(ours(x), theirs(x))
+    for name, values in theirs.state_dict().items():
+        torch.testing.assert_close(ours.state_dict()[name], values)
+    torch.testing.assert_close(ours.eval()(x), theirs.eval()(x))
+
+
+def test_a_single_row_meets_the_running_figures_and_leaves_them_as_they_are():
+    norm, x = BatchNorm(6, device=generator(0).device), points()
+    scramble(norm)
+    norm(x)
+    before = {name: values.clone() for name, values in norm.state_dict().items()}
+    alone = norm(x[:1])
+    mean, variance = norm.running_mean, norm.running_var
+    expected = (x[:1] - mean) / (variance + 1e-5).sqrt() * norm.weight + norm.bias
+    torch.testing.assert_close(alone, expected)
+    assert all(torch.equal(values, before[name]) for name, values in norm.state_dict().items())
+    torch.testing.assert_close(norm.eval()(x)[:1], alone)
 
 
 def test_a_dense_network_without_hidden_layers_is_linear():

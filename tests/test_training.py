@@ -152,6 +152,31 @@ def test_a_bare_tensor_trains_a_model_that_needs_no_labels():
     assert moved(first, weights(second)) == set()
 
 
+class Watched(Duel):
+    """A duel whose update takes several batches at once and keeps what it is handed."""
+
+    def updater(self, **settings):
+        update = WatchedUpdate(self.objectives(), **settings)
+        update.batches_per_update = self.batches_per_update
+        return update
+
+
+class WatchedUpdate(GradientUpdate):
+    def __call__(self, batch, generator):
+        self.handed = [*getattr(self, "handed", []), batch.x]
+        return super().__call__(batch, generator)
+
+
+@pytest.mark.parametrize("batches", [1, 3])
+def test_an_update_is_handed_the_rows_of_all_its_batches_at_once(batches):
+    model = Watched()
+    model.batches_per_update = batches
+    training = steps(model, points(24), 2, batch_size=4)
+    list(training)
+    assert [len(x) for x in training.update.handed] == [4 * batches] * 2
+    assert len(torch.cat(training.update.handed).unique(dim=0)) == 8 * batches  # no row twice
+
+
 # the learning rate
 
 

@@ -175,9 +175,6 @@ class GAN(Model):
         loss = LOSSES[self.loss][1](self.criticise(x, label)) * len(x)  # the rows do not mix
         return -torch.autograd.grad(loss, x)[0]
 
-    def _labels(self, batch: Batch) -> Tensor | None:
-        return None if self.classes is None else batch.y
-
 
 class GameUpdate(GradientUpdate):
     """The critic's steps, each on rows of its own, then the generator's, on the newest fakes.
@@ -186,7 +183,8 @@ class GameUpdate(GradientUpdate):
     the critic saw last serve the generator, too.
 
     Attributes:
-        players: who moves, of "critic" and "generator"; changeable while it runs.
+        players: who moves, of "critic" and "generator"; changeable while it runs. A generator
+            that rests makes what it would when sampled.
     """
 
     def __init__(self, model: GAN, *, critic_steps: int, players: Collection[str], **settings):
@@ -199,6 +197,8 @@ class GameUpdate(GradientUpdate):
 
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         model, losses = self.model, {}
+        if "generator" not in self.players:
+            model.maker.eval()
         for part in _parts(batch, self.batches_per_update):
             fake, label = model.fakes(part, generator)
             if "critic" in self.players:
@@ -210,9 +210,10 @@ class GameUpdate(GradientUpdate):
 
 
 def _parts(batch: Batch, count: int) -> list[Batch]:
-    """The batch cut into `count` parts, fewer where it has fewer rows."""
-    if count == 1:
-        return [batch]
-    x = batch.x.chunk(count)
-    labels = [None] * len(x) if batch.y is None else batch.y.chunk(count)
-    return [Batch(part, y, batch.labelled) for part, y in zip(x, labels, strict=True)]
+    """The batch dealt out to `count` parts, fewer where it has fewer rows.
+
+    Row by row, so that each part gets its share of augmented rows, which come first in a batch.
+    """
+    hands = [slice(first, None, count) for first in range(min(count, len(batch.x)))]
+    labels = [None if batch.y is None else batch.y[hand] for hand in hands]
+    return [batch._replace(x=batch.x[hand], y=y) for hand, y in zip(hands, labels, strict=True)]

@@ -1,0 +1,463 @@
+"""Oracles for the GAN: a textbook loop, critics whose best is known, and a ring of eight modes."""
+
+import copy
+
+import pytest
+import torch
+from kinds import gan, moved, weights
+from torch import nn
+from torch.distributions import Normal
+from torch.nn import functional as F
+
+from genaug_lessons import data
+from genaug_lessons.augment import Augmented, PerClass
+from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.evaluate import modes_covered
+from genaug_lessons.model import GradientUpdate
+from genaug_lessons.models.gan import GAN, GameUpdate
+from genaug_lessons.models.gan_game import LOSSES, optimal_critic
+from genaug_lessons.nn import Dropout
+from genaug_lessons.random import generator, normal, uniform
+from genaug_lessons.training import training_steps
+
+SETTINGS = {"lr": 0.01, "betas": (0.5, 0.9), "weight_decay": 0.0}
+BOTH = ("critic", "generator")
+
+
+def cpu(seed=0):
+    return generator(seed, "cpu")
+
+
+def small(classes=None, **settings):
+    """A GAN of the plane with every parameter drawn anew, so that no zero hides a fault."""
+    model = gan(cpu(), **{"shape": 2, "classes": classes, **settings})
+    rng = cpu(9)
+    with torch.no_grad():
+        for parameter in model.parameters():
+            parameter.copy_(uniform(tuple(parameter.shape), rng, -1, 1))
+    return model.train()
+
+
+def points(rows=48, classes=None):
+    """Points of the plane, no two alike."""
+    y = None if classes is None else torch.arange(rows) % classes
+    return Dataset(normal((rows, 2), cpu(1)) + 1, y, classes)
+
+
+def batch(rows=8, classes=None):
+    return next(points(classes=classes).batches(rows, cpu(2)))
+
+
+def game(model, critic_steps=1, players=BOTH):
+    return GameUpdate(model, critic_steps=critic_steps, players=players, **SETTINGS)
+
+
+def state(model):
+    return {name: value.clone() for name, value in model.state_dict().items()}
+
+
+def changed(model, before):
+    """The networks of which anything, running figures included, is no longer what it was."""
+    now = model.state_dict()
+    return {name.split(".")[0] for name in now if not torch.equal(now[name], before[name])}
+
+
+def close(found, expected, **tolerance):
+    assert found.keys() == expected.keys()
+    for name, value in expected.items():
+        torch.testing.assert_close(
+            found[name], value, msg=lambda m, n=name: f"{n}: {m}", **tolerance
+        )
+
+
+# --- one update
+
+
+def textbook(model, of, steps, critic_steps, seed, rows=8):
+    """The loop that tutorials teach: plain layers, a pass for real and one for fake, and Adam."""
+    labels = model.classes or 0
+    way_in = [nn.Linear(3 + labels, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU()]
+    maker = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 2))
+    way_in = [nn.Linear(2 + labels, 16), nn.LeakyReLU(0.2)]
+    critic = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 1))
+    maker.load_state_dict(model.maker.state_dict())
+    critic.load_state_dict(model.critic.state_dict())
+    judge, rng = nn.BCEWithLogitsLoss(), cpu(seed)
+    adams = [
+        torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.5, 0.9)) for net in (critic, maker)
+    ]
+    one, zero = torch.ones(rows, 1), torch.zeros(rows, 1)
+    batches, history = of.batches(rows * critic_steps, rng), {"critic": [], "generator": []}
+
+    for _ in range(steps):
+        drawn = next(batches)
+        for first in range(critic_steps):
+            beside = torch.zeros(rows, 0)
+            if labels:
+                beside = torch.eye(labels)[drawn.y[first::critic_steps]]
+            real = torch.cat([drawn.x[first::critic_steps], beside], 1)
+            made = maker(torch.cat([normal((rows, 3), rng), beside], 1))
+            adams[0].zero_grad()
+            fake = torch.cat([made.detach(), beside], 1)
+            loss = judge(critic(real), one) + judge(critic(fake), zero)
+            loss.backward()
+            adams[0].step()
+        history["critic"].append(loss.item())
+        adams[1].zero_grad()
+        loss = judge(critic(torch.cat([made, beside], 1)), one)
+        loss.backward()
+        adams[1].step()
+        history["generator"].append(loss.item())
+    nets = {"maker": maker, "critic": critic}
+    return nn.ModuleDict(nets).state_dict(), history
+
+
+@pytest.mark.parametrize("critic_steps", [1, 3])
+@pytest.mark.parametrize("classes", [None, 3])
+def test_updates_are_those_of_the_textbooks_loop(classes, critic_steps):
+    model, of = small(classes), points(classes=classes)
+    expected, history = textbook(model, of, 3, critic_steps, seed=5)
+    settings = {"batch_size": 8, "critic_steps": critic_steps, "lr": 0.01, "betas": (0.5, 0.9)}
+    training = run_on_cpu(model, of, 3, seed=5, **settings)
+    close(model.state_dict(), expected, atol=2e-6, rtol=1e-5)
+    for name, losses in training.losses().items():
+        assert losses == pytest.approx(history[name], rel=1e-5), name
+
+
+def run_on_cpu(model, of, steps, seed=0, **settings):
+    training = training_steps(model, of, steps=steps, generator=cpu(seed), **settings)
+    list(training)
+    return training
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("classes", [None, 3])
+def test_sharing_fakes_changes_nothing_but_the_work(classes, loss):
+    model, drawn = small(classes, loss=loss), batch(classes=classes)
+    twin = copy.deepcopy(model)
+    shared, generic = game(model), GradientUpdate(twin.objectives(), **SETTINGS)
+    for seed in range(3):
+        losses = shared(drawn, cpu(seed))
+        for turn, objective in enumerate(twin.objectives()):
+            assert torch.equal(
+                generic.step(turn, objective.loss(drawn, cpu(seed))), losses[objective.name]
+            )
+    assert moved(model, weights(twin)) == set()
+
+
+def test_the_generator_faces_the_critic_that_has_just_moved():
+    model, drawn = small(), batch()
+    still, z = copy.deepcopy(model), normal((8, 3), cpu(3))
+    found = game(model)(drawn, cpu(3))["generator"]
+    fake = still.generate(z)
+    before, after = (F.softplus(-net(fake)).mean().detach() for net in (still.critic, model.critic))
+    torch.testing.assert_close(found, after)
+    assert (found - before).abs() > 1e-3
+
+
+def test_no_gradient_of_the_critics_loss_reaches_the_generator():
+    model, drawn = small(), batch()
+    fake, label = model.fakes(drawn, cpu())
+    loss = model.critic_objective(drawn.x, fake, label, cpu())
+    reached = torch.autograd.grad(loss, list(model.maker.parameters()), allow_unused=True)
+    assert reached == (None,) * len(reached)
+
+
+@pytest.mark.parametrize("player", BOTH)
+def test_a_player_alone_moves_and_nothing_of_the_other_does(player):
+    model, before = small(), state(small())
+    training = run_on_cpu(model, points(), 3, players=(player,))
+    assert changed(model, before) == {{"critic": "critic", "generator": "maker"}[player]}
+    assert training.losses().keys() == {player}
+    other = model.maker if player == "critic" else model.critic
+    assert all(parameter.grad is None for parameter in other.parameters())
+
+
+def test_players_may_change_while_they_play():
+    model = small()
+    training = training_steps(model, points(), steps=3, generator=cpu())
+    for players in (("critic",), ["generator"], {"generator", "critic"}):
+        training.update.players, before = players, state(model)
+        assert next(training).losses.keys() == set(players)
+        assert len(changed(model, before)) == len(players)
+
+
+def test_a_resting_generator_makes_what_it_makes_when_sampled():
+    model, drawn, shown = small(), batch(), Shown()
+    run_on_cpu(model, points(), 3)  # so that the running figures are not those of the batch
+    shown.to(model)
+    model.train()
+    game(model, players=("critic",))(drawn, cpu(3))
+    sampled = model.sample(8, generator=cpu(3))
+    torch.testing.assert_close(shown.fake[0], sampled)
+
+
+# --- the critic's own pace
+
+
+class Shown:
+    """Writes down what the critic is trained on."""
+
+    def __init__(self):
+        self.real, self.fake, self.label = [], [], []
+
+    def to(self, model):
+        objective = model.critic_objective
+
+        def written_down(x, fake, label, rng):
+            self.real.append(x)
+            self.fake.append(fake.detach())
+            self.label.append(label)
+            return objective(x, fake, label, rng)
+
+        model.critic_objective = written_down
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+def test_each_of_the_critics_steps_sees_rows_and_fakes_of_its_own(classes):
+    model, of, shown = small(classes), points(classes=classes), Shown()
+    shown.to(model)
+    run_on_cpu(model, of, 2, critic_steps=3, batch_size=8)
+    assert [len(x) for x in shown.real] == [len(x) for x in shown.fake] == [8] * 6
+    assert len(torch.cat(shown.real).unique(dim=0)) == 48  # every row once: a pass is 48 rows
+    assert len(torch.cat(shown.fake).unique(dim=0)) == 48
+    if classes:
+        rows = [(of.x == x).all(1).nonzero().item() for x in torch.cat(shown.real)]
+        assert torch.equal(torch.cat(shown.label), of.y[rows])
+
+
+def test_each_of_the_critics_steps_gets_its_share_of_augmented_rows():
+    model, shown = small(), Shown()
+    shown.to(model)
+    far = Dataset(points().x + 100, synthetic=True)
+    run_on_cpu(model, Augmented(points(), bank=far, share=0.5), 2, critic_steps=3, batch_size=8)
+    assert [(x > 50).all(1).sum().item() for x in shown.real] == [4] * 6
+
+
+def test_each_class_of_a_per_class_gan_has_a_critic_of_its_own_pace():
+    model = PerClass(small, classes=2)
+    shown = [Shown(), Shown()]
+    for each, one in zip(shown, model.models, strict=True):
+        each.to(one)
+    training = run_on_cpu(model, points(classes=2), 1, critic_steps=3, batch_size=16)
+    assert [[len(x) for x in each.real] for each in shown] == [[8, 8, 8]] * 2  # 48 rows, 24 of each
+    assert training.losses().keys() == {
+        f"{player}, class {label}" for player in BOTH for label in range(2)
+    }
+
+
+def test_with_fewer_rows_than_critic_steps_there_are_fewer_steps():
+    model, shown = small(), Shown()
+    shown.to(model)
+    game(model, critic_steps=5)(batch(2), cpu())
+    assert [len(x) for x in shown.real] == [1, 1]
+
+
+# --- what the critic sees
+
+
+def noisy_loss(model, real, fake, seed, sigma=0.5):
+    """The critic's loss with noise on real and fake alike, written out."""
+    noise = sigma * normal((len(real) + len(fake), 2), cpu(seed))
+    logits = model.critic(torch.cat([real, fake]) + noise)[:, 0]
+    return F.softplus(-logits[: len(real)]).mean() + F.softplus(logits[len(real) :]).mean()
+
+
+def test_instance_noise_is_on_all_that_the_critic_is_trained_on():
+    model, real = small(instance_noise=0.5), batch().x
+    fake = normal((8, 2), cpu(4))
+    found = model.critic_objective(real, fake, None, cpu(6))
+    torch.testing.assert_close(found, noisy_loss(model, real, fake, 6))
+    pushed = fake + 0.5 * normal((8, 2), cpu(7))
+    expected = F.softplus(-model.critic(pushed)).mean()
+    torch.testing.assert_close(model.generator_objective(fake, None, cpu(7)), expected)
+
+
+@pytest.mark.parametrize("setting", [{"instance_noise": 0.5}, {"dropout": 0.5}])
+def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(setting):
+    model, x = small(**setting), points().x
+    first, again, other = (model.criticise(x, None, cpu(seed)) for seed in (0, 0, 1))
+    assert torch.equal(first, again)
+    assert not torch.equal(first, other)
+    plain = small()
+    assert torch.equal(model.belief(x), plain.belief(x))
+    model.train()
+    assert torch.equal(model.pull(x), plain.pull(x))
+    model.train()
+    assert torch.equal(model.sample(5, generator=cpu()), plain.sample(5, generator=cpu()))
+    assert not model.training
+
+
+def test_the_critics_rectifiers_leak_and_its_dropout_is_not_the_generators():
+    model = GAN(2, dropout=0.3, generator=cpu())
+    assert {layer.negative_slope for layer in model.critic if isinstance(layer, nn.LeakyReLU)} == {
+        0.2
+    }
+    for net, p in ((model.critic, 0.3), (model.maker, 0.0)):
+        assert {layer.p for layer in net if isinstance(layer, Dropout)} == {p}
+
+
+# --- what it says
+
+
+@pytest.mark.parametrize("classes", [None, 3])
+def test_belief_is_the_sigmoid_of_the_logits(classes):
+    model, of = small(classes), points(classes=classes)
+    found = model.belief(of.x, of.y)
+    assert found.shape == (48,) and found.min() >= 0 and found.max() <= 1
+    beside = torch.zeros(48, 0) if classes is None else torch.eye(classes)[of.y]
+    logits = model.critic(torch.cat([of.x, beside], 1))[:, 0]
+    torch.testing.assert_close(found, logits.sigmoid())
+    assert not found.requires_grad
+
+
+def test_belief_of_least_squares_is_the_bare_output():
+    model, x = small(loss="least-squares"), 10 * points().x
+    torch.testing.assert_close(model.belief(x), model.critic(x)[:, 0].detach())
+    assert model.belief(x).max() > 1
+
+
+@pytest.mark.parametrize("loss", LOSSES)
+@pytest.mark.parametrize("classes", [None, 3])
+def test_pull_is_minus_the_slope_of_each_fakes_own_loss(classes, loss):
+    model, step = small(classes, loss=loss).double(), 1e-6
+    x, y = points(classes=classes).x.double(), points(classes=classes).y
+    found = model.pull(x, y)
+    for row in range(5):
+        label = None if y is None else y[row : row + 1]
+        for axis in range(2):
+            change = torch.zeros(1, 2).double()
+            change[0, axis] = step
+            up, down = (
+                LOSSES[loss][1](model.criticise(x[row : row + 1] + sign * change, label)).item()
+                for sign in (1, -1)
+            )
+            assert found[row, axis].item() == pytest.approx(-(up - down) / 2 / step, abs=1e-7)
+        torch.testing.assert_close(found[row : row + 1], model.pull(x[row : row + 1], label))
+    assert not x.requires_grad and all(p.grad is None for p in model.parameters())
+
+
+def test_samples_are_what_the_generator_makes_of_normal_noise_whoever_else_is_in_the_batch():
+    for classes in (None, 3):
+        model = small(classes)
+        run_on_cpu(model, points(classes=classes), 20)
+        y = None if classes is None else torch.arange(40) % 3
+        z, x = normal((40, 3), cpu(8)), model.sample(40, label=y, generator=cpu(8))
+        torch.testing.assert_close(x, model.generate(z, y).detach())
+        for row in (0, 17, 39):
+            alone = model.generate(z[row : row + 1], None if y is None else y[row : row + 1])
+            torch.testing.assert_close(alone[0], x[row])
+
+
+def test_running_figures_of_a_trained_generator_are_near_those_of_its_batches():
+    model = small()
+    run_on_cpu(model, points(), 200, batch_size=48, lr=1e-4)
+    model.eval()
+    h = model.maker[0](normal((20_000, 3), cpu(8)))
+    torch.testing.assert_close(model.maker[1].running_mean, h.mean(0), atol=0.2, rtol=0)
+    torch.testing.assert_close(model.maker[1].running_var, h.var(0), atol=0.1, rtol=0.3)
+
+
+@pytest.mark.parametrize(
+    ("settings", "support"),
+    [
+        ({"shape": (1, 4, 4)}, "unit"),
+        ({"shape": 16}, "real"),
+        ({"shape": (4, 4)}, "real"),
+        ({"shape": 16, "support": "unit"}, "unit"),
+        ({"shape": (1, 4, 4), "support": "real"}, "real"),
+    ],
+)
+def test_pictures_lie_in_the_unit_interval_and_others_anywhere_unless_told(settings, support):
+    model = small(**settings)
+    x = model.sample(500, generator=cpu())
+    assert model.support == support
+    inside = 0 <= x.min() and x.max() <= 1
+    assert inside == (support == "unit")
+    if inside:
+        h = model.maker(normal((500, 3), cpu()))
+        torch.testing.assert_close(x, h.sigmoid().view_as(x).detach())
+
+
+# --- labels
+
+
+def test_a_label_chooses_a_row_that_is_added_behind_each_first_layer():
+    model, y = small(3).eval(), torch.tensor([2, 0, 1, 2])
+    x, z = normal((4, 2), cpu()), normal((4, 3), cpu(1))
+    for net, values, found in (
+        (model.critic, x, model.criticise(x, y)),
+        (model.maker, z, model.generate(z, y)),
+    ):
+        first, rest = net[0], net[1:]
+        own, rows = first.weight.split([values.shape[1], 3], dim=1)
+        bias = 0 if first.bias is None else first.bias
+        torch.testing.assert_close(rest(values @ own.T + rows.T[y] + bias).view_as(found), found)
+
+
+def test_new_names_for_the_labels_change_nothing():
+    model, drawn, names = small(3), batch(classes=3), torch.tensor([2, 0, 1])
+    other = copy.deepcopy(model)
+    with torch.no_grad():
+        for net, own in ((other.maker, 3), (other.critic, 2)):
+            net[0].weight[:, own + names] = net[0].weight[:, own:].clone()
+    first = game(model)(drawn, cpu())
+    second = game(other)(Batch(drawn.x, names[drawn.y]), cpu())
+    for name in BOTH:
+        torch.testing.assert_close(first[name], second[name])
+    wrong = game(small(3))(Batch(drawn.x, names[drawn.y]), cpu())
+    assert (wrong["critic"] - first["critic"]).abs() > 1e-3
+
+
+# --- learning
+
+
+def known_game(classes, loss):
+    """A generator and data on a line whose laws are known: two Gaussians, apart by the label."""
+    shift = torch.tensor([0.0]) if classes is None else torch.tensor([-1.0, 1.0])
+    model = GAN(
+        1, latent=1, generator_hidden=(), critic_hidden=(32, 32), classes=classes, loss=loss,
+        generator=cpu(),
+    )  # fmt: skip
+    with torch.no_grad():
+        model.maker[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
+        model.maker[0].bias[:] = 0.5
+    y = torch.arange(20_000) % (classes or 1)
+    x = 0.7 * normal((20_000, 1), cpu(1)) - shift[y, None]
+    of = Dataset(x, y if classes else None, classes)
+    return model, of, [(Normal(-s, 0.7), Normal(s + 0.5, 1.0)) for s in shift]
+
+
+@pytest.mark.parametrize("loss", ["non-saturating", "least-squares"])
+@pytest.mark.parametrize("classes", [None, 2])
+def test_a_critic_alone_comes_to_believe_what_is_best(classes, loss):
+    model, of, laws = known_game(classes, loss)
+    settings = {"players": ("critic",), "batch_size": 256, "lr": 5e-3, "schedule": "cosine"}
+    run_on_cpu(model, of, 500, **settings)
+    x = torch.linspace(-3, 3, 61)
+    for label, (real, fake) in enumerate(laws):
+        p, q = real.log_prob(x).exp(), fake.log_prob(x).exp()
+        y = None if classes is None else torch.full((61,), label)
+        gap = (model.belief(x[:, None], y) - optimal_critic(p, q)).abs()
+        assert (gap * (p + q)).sum() / (p + q).sum() < 0.015
+
+
+def test_a_conditional_gan_puts_each_labels_samples_where_its_data_are():
+    y = torch.arange(600) % 3
+    x = torch.stack([3.0 * (y - 1), 0 * y], 1) + 0.3 * normal((600, 2), cpu(1))
+    model = GAN(
+        2, latent=4, generator_hidden=(32,), critic_hidden=(32,), classes=3, generator=cpu()
+    )
+    run_on_cpu(model, Dataset(x, y, 3), 600)
+    for label in range(3):
+        made = model.sample(500, label=label, generator=cpu(label))
+        assert (made - torch.tensor([3.0 * (label - 1), 0])).norm(dim=1).median() < 1
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_the_default_gan_covers_seven_of_the_eight_modes_of_a_ring(seed):
+    rng, toy = cpu(seed), data.ring()
+    model = GAN(2, generator=rng)
+    run_on_cpu(model, Dataset(toy.sample(2000, generator=rng).x), 1000)
+    x = model.sample(2000, generator=rng)
+    assert modes_covered(x, toy.centres, radius=5 * toy.std) >= 7
