@@ -447,8 +447,8 @@ PLAY = {
         "critic_steps must be an integer of at least 1, got 0",
     ),
     "half a step of the critic": (
-        {"critic_steps": 0.5},
-        "critic_steps must be an integer of at least 1, got 0.5",
+        {"critic_steps": 1.5},
+        "critic_steps must be an integer of at least 1, got 1.5",
     ),
     "nobody plays": ({"players": ()}, r"players must be one or more of .*'critic'.*, got \(\)"),
     "a stranger plays": (

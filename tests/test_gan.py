@@ -192,6 +192,12 @@ def test_a_resting_generator_makes_what_it_makes_when_sampled():
     torch.testing.assert_close(shown.fake[0], sampled)
 
 
+def test_players_carry_no_momentum_unless_told():
+    training = training_steps(small(), points(), steps=1, generator=cpu())
+    rates = {group["betas"] for each in training.update.optimizers for group in each.param_groups}
+    assert rates == {(0.0, 0.9)}
+
+
 # --- the critic's own pace
 
 
