@@ -42,28 +42,40 @@ class LiveTraining:
         training: from `training_steps`; it may have made some steps already.
         picture: draws on empty axes what the model has learnt, as in `pictures`; samples by
             default, where the model makes images or points of the plane.
+        figure: what is shown instead of losses beside the picture; its `png()` gives the bytes.
         driver: "loop" or "echo"; chosen for the place it runs in unless given.
+        pace: steps per second in the background, above 0; None for as fast as it goes.
 
     Attributes:
+        pace: changeable while it runs.
         state: "ready", "running", "paused", "stopped", "done" or "failed".
         error: what ended a failed run.
         train_seconds, draw_seconds: time spent so far.
     """
 
     def __init__(
-        self, training: Training, *, picture: Picture | None = None, driver: str | None = None
+        self,
+        training: Training,
+        *,
+        picture: Picture | None = None,
+        figure: LiveFigure | None = None,
+        driver: str | None = None,
+        pace: float | None = None,
     ):
         if driver not in (None, "loop", "echo"):
             raise ValueError(f'driver must be "loop" or "echo", got {driver!r}')
-        self.training = training
-        self.figure = LiveFigure(training, picture or samples_of(training.model))
+        if pace is not None and not pace > 0:
+            raise ValueError(f"pace must be above 0, or None, got {pace}")
+        self.training, self.pace = training, pace
+        self.figure = figure or LiveFigure(training, picture or samples_of(training.model))
         self.driver = driver or ("echo" if "google.colab" in sys.modules else "loop")
         self.state, self.error = "ready", None
         self.dashboard: Dashboard | None = None
         self.train_seconds = self.draw_seconds = 0.0
         self._commands: deque[tuple[str, object]] = deque()
         self._background, self._task = False, None
-        self._drawn_at = self._cost = self._sent_at = 0.0
+        self._drawn_at = self._cost = self._sent_at = self._due_at = 0.0
+        self._drawn: int | None = None  # the step that the newest picture shows
         self._sent = self._answered = 0
 
     # what a reader calls
@@ -130,13 +142,20 @@ class LiveTraining:
         """One slice: whole steps for 50 ms or until a command waits; then a picture if due."""
         begun = time.perf_counter()
         try:
-            while self.state == "running" and not self._commands:
+            while self.state == "running" and not self._commands and self._step_is_due():
                 self._make_step()
                 if time.perf_counter() - begun > SLICE:
                     break
             self._draw_if_due()
         except Exception as error:
             self._fail(error)
+
+    def _step_is_due(self) -> bool:
+        now = time.perf_counter()
+        if self.pace is None or now < self._due_at:
+            return self.pace is None
+        self._due_at = max(self._due_at + 1 / self.pace, now)
+        return True
 
     def _run_to(self, last: int) -> None:
         with deferred_interrupt() as interrupted:
@@ -213,7 +232,7 @@ class LiveTraining:
                 if interrupted.is_set():
                     interrupted.clear()
                     self._on_pause(None)
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001 if self.pace is None else 0.01)
 
     def _watch_echo(self) -> None:
         """Go on without the browser's answers when there are none."""
@@ -235,6 +254,7 @@ class LiveTraining:
 
     def _enter(self, state: str, *, background: bool) -> None:
         self.state, self.error, self._background = state, None, background
+        self._due_at = time.perf_counter()
         if self.dashboard is not None:
             self.dashboard.show_error("")
             self.dashboard.say(self.sentence())
@@ -256,10 +276,12 @@ class LiveTraining:
 
     def _draw_if_due(self) -> None:
         now = time.perf_counter()
-        pause = max(1 / PICTURES_PER_SECOND, self._cost / DRAWING_SHARE)
+        share = DRAWING_SHARE if self.pace is None else 1.0  # what is slowed down has time to draw
+        pause = max(1 / PICTURES_PER_SECOND, self._cost / share)
         behind = self._background and self._answered < self._sent
         waited = now - self._sent_at >= SLOW_BROWSER
-        if now - self._drawn_at >= pause and (waited or not behind):
+        new = self._drawn != self.training.index
+        if new and now - self._drawn_at >= pause and (waited or not behind):
             self._draw()
 
     def _draw(self) -> None:
@@ -270,7 +292,7 @@ class LiveTraining:
         self.dashboard.say(self.sentence())
         if self.driver == "loop":
             self._ping()
-        self._drawn_at = time.perf_counter()
+        self._drawn, self._drawn_at = self.training.index, time.perf_counter()
         self._cost = self._drawn_at - begun
         self.draw_seconds += self._cost
 
@@ -287,13 +309,16 @@ class LiveTraining:
             other.close()
         _current[:] = [self]
 
+    def _new_dashboard(self) -> Dashboard:
+        training = self.training
+        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
+        return Dashboard(self.post, training.rates, text)
+
     def _ipython_display_(self) -> None:
         self._take_over()
         if self.dashboard is not None:
             self.dashboard.close()
-        training = self.training
-        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
-        self.dashboard = Dashboard(self.post, training.rates, text)
+        self.dashboard = self._new_dashboard()
         self._draw()
         self.dashboard._ipython_display_()
 
