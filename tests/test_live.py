@@ -19,7 +19,7 @@ from test_training import Duel, points, steps
 
 from genaug_lessons.random import generator
 from genaug_lessons.training import training_steps
-from genaug_lessons.widgets import LiveTraining, explorer, live, pictures
+from genaug_lessons.widgets import LiveTraining, explorer, live, pictures, tempo
 from genaug_lessons.widgets.live_figure import Curves, empty, spans
 
 PATIENCE = 20  # seconds that a loaded machine may need for what takes milliseconds
@@ -171,7 +171,7 @@ def test_drawing_takes_at_most_a_fifth_of_the_time(page):
     shown = showing(steps(vae(generator(0)), split().pool, 10**6, monitors=looks, monitor_every=9))
     shown.draw_seconds = 0.0
     shown.run()
-    while_training = shown.draw_seconds - shown._cost  # a halt draws in any case
+    while_training = shown.draw_seconds - shown.tempo.cost  # a halt draws in any case
     assert 0 < while_training <= 0.2 * (shown.train_seconds + while_training)
 
 
@@ -330,8 +330,8 @@ def test_start_without_a_kernel_says_what_to_do_instead(page):
 
 def test_the_next_picture_waits_for_the_browsers_answer(page, loop, monkeypatch):
     monkeypatch.setattr(live, "SLOW_BROWSER", 1e9)
-    monkeypatch.setattr(live, "PICTURES_PER_SECOND", 1e9)
-    monkeypatch.setattr(live, "DRAWING_SHARE", 1e9)
+    monkeypatch.setattr(tempo, "PICTURES_PER_SECOND", 1e9)
+    monkeypatch.setattr(tempo, "DRAWING_SHARE", 1e9)
     shown = showing(duel())
     shown.dashboard.buttons["start"].click()
     for_a_while(loop)

@@ -99,6 +99,7 @@ class Dashboard(Panel):
 
 
 def button(name: str, icon: str, tooltip: str, post: Callable[..., None]) -> ipywidgets.Button:
+    """A button that posts its name."""
     button = ipywidgets.Button(
         description=name.capitalize(), icon=icon, tooltip=tooltip, layout=Layout(width="6.5em")
     )

@@ -166,7 +166,7 @@ class GameExplorer(LiveTraining):
         self.training.update.players = PLAYERS[name]
 
     def _on_pace(self, name: str) -> None:
-        self.chosen["pace"], self.pace = name, PACES[name]
+        self.chosen["pace"], self.tempo.pace = name, PACES[name]
 
     def _on_layer(self, change: tuple[str, bool]) -> None:
         self.layers[change[0]] = change[1]

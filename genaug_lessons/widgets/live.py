@@ -24,10 +24,9 @@ from genaug_lessons.training import Training
 from genaug_lessons.widgets.dashboard import Dashboard
 from genaug_lessons.widgets.live_figure import LiveFigure
 from genaug_lessons.widgets.pictures import Picture, samples_of
+from genaug_lessons.widgets.tempo import Tempo
 
 SLICE = 0.05  # seconds of training between two looks at the controls
-DRAWING_SHARE = 0.08  # of the time; the picture at every halt comes on top
-PICTURES_PER_SECOND = 8
 SLOW_BROWSER = 1.0  # seconds without an answer after which the next picture is sent all the same
 SILENT_BROWSER = 5.0  # seconds without an answer after which the echo driver gives up
 UNFINISHED = ("ready", "paused", "failed")
@@ -47,7 +46,7 @@ class LiveTraining:
         pace: steps per second in the background, above 0; None for as fast as it goes.
 
     Attributes:
-        pace: changeable while it runs.
+        tempo: its `pace` can be changed while it runs.
         state: "ready", "running", "paused", "stopped", "done" or "failed".
         error: what ended a failed run.
         train_seconds, draw_seconds: time spent so far.
@@ -64,9 +63,7 @@ class LiveTraining:
     ):
         if driver not in (None, "loop", "echo"):
             raise ValueError(f'driver must be "loop" or "echo", got {driver!r}')
-        if pace is not None and not pace > 0:
-            raise ValueError(f"pace must be above 0, or None, got {pace}")
-        self.training, self.pace = training, pace
+        self.training, self.tempo = training, Tempo(pace)
         self.figure = figure or LiveFigure(training, picture or samples_of(training.model))
         self.driver = driver or ("echo" if "google.colab" in sys.modules else "loop")
         self.state, self.error = "ready", None
@@ -74,9 +71,7 @@ class LiveTraining:
         self.train_seconds = self.draw_seconds = 0.0
         self._commands: deque[tuple[str, object]] = deque()
         self._background, self._task = False, None
-        self._drawn_at = self._cost = self._sent_at = self._due_at = 0.0
-        self._drawn: int | None = None  # the step that the newest picture shows
-        self._sent = self._answered = 0
+        self._sent, self._answered, self._sent_at = 0, 0, 0.0
 
     # what a reader calls
 
@@ -142,20 +137,13 @@ class LiveTraining:
         """One slice: whole steps for 50 ms or until a command waits; then a picture if due."""
         begun = time.perf_counter()
         try:
-            while self.state == "running" and not self._commands and self._step_is_due():
+            while self.state == "running" and not self._commands and self.tempo.step_is_due():
                 self._make_step()
                 if time.perf_counter() - begun > SLICE:
                     break
             self._draw_if_due()
         except Exception as error:
             self._fail(error)
-
-    def _step_is_due(self) -> bool:
-        now = time.perf_counter()
-        if self.pace is None or now < self._due_at:
-            return self.pace is None
-        self._due_at = max(self._due_at + 1 / self.pace, now)
-        return True
 
     def _run_to(self, last: int) -> None:
         with deferred_interrupt() as interrupted:
@@ -232,7 +220,7 @@ class LiveTraining:
                 if interrupted.is_set():
                     interrupted.clear()
                     self._on_pause(None)
-                await asyncio.sleep(0.001 if self.pace is None else 0.01)
+                await asyncio.sleep(0.001 if self.tempo.pace is None else 0.01)
 
     def _watch_echo(self) -> None:
         """Go on without the browser's answers when there are none."""
@@ -254,7 +242,7 @@ class LiveTraining:
 
     def _enter(self, state: str, *, background: bool) -> None:
         self.state, self.error, self._background = state, None, background
-        self._due_at = time.perf_counter()
+        self.tempo.begin()
         if self.dashboard is not None:
             self.dashboard.show_error("")
             self.dashboard.say(self.sentence())
@@ -275,13 +263,9 @@ class LiveTraining:
     # drawing
 
     def _draw_if_due(self) -> None:
-        now = time.perf_counter()
-        share = DRAWING_SHARE if self.pace is None else 1.0  # what is slowed down has time to draw
-        pause = max(1 / PICTURES_PER_SECOND, self._cost / share)
         behind = self._background and self._answered < self._sent
-        waited = now - self._sent_at >= SLOW_BROWSER
-        new = self._drawn != self.training.index
-        if new and now - self._drawn_at >= pause and (waited or not behind):
+        waited = time.perf_counter() - self._sent_at >= SLOW_BROWSER
+        if self.tempo.picture_is_due(self.training.index) and (waited or not behind):
             self._draw()
 
     def _draw(self) -> None:
@@ -292,9 +276,7 @@ class LiveTraining:
         self.dashboard.say(self.sentence())
         if self.driver == "loop":
             self._ping()
-        self._drawn, self._drawn_at = self.training.index, time.perf_counter()
-        self._cost = self._drawn_at - begun
-        self.draw_seconds += self._cost
+        self.draw_seconds += self.tempo.drew(self.training.index, begun)
 
     def _ping(self) -> None:
         self._sent, self._sent_at = self._sent + 1, time.perf_counter()
