@@ -120,9 +120,8 @@ class GameExplorer(LiveTraining):
         """The distribution that is learnt; None while you have drawn nothing."""
         if self.chosen["data"] != OWN:
             return PLANES[self.chosen["data"]]
-        one_class = torch.zeros(len(self.clouds), dtype=torch.int64)
-        centres = torch.tensor(self.clouds)
-        return data.PlaneMixture(centres, CLOUD, one_class) if self.clouds else None
+        labels = torch.ones(len(self.clouds), dtype=torch.int64)  # one class, for no one to count
+        return data.PlaneMixture(torch.tensor(self.clouds), CLOUD, labels) if self.clouds else None
 
     def run(self, steps: int | None = None) -> str:
         """As in `LiveTraining`; a ValueError where there are no points to learn from."""

@@ -114,12 +114,12 @@ class GameFigure:
 
     def __init__(self, draw: Callable[[Axes], None]):
         self.draw = draw
-        self.figure = Figure(figsize=(6.4, 6.0), dpi=100)
+        self.figure = Figure(figsize=(5.8, 5.4), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
-        self.axes = self.figure.add_axes((0.08, 0.08, 5.0 / 6.4, 5.0 / 6.0))  # a square
+        self.axes = self.figure.add_axes((0.085, 0.085, 4.5 / 5.8, 4.5 / 5.4))  # a square
         self.axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), xlabel="$x_1$")
         self.axes.set_ylabel("$x_2$", labelpad=-2)
-        surroundings(self.figure, (0.885, 0.08, 0.025, 5.0 / 6.0))
+        surroundings(self.figure, (0.88, 0.085, 0.025, 4.5 / 5.4))
         self.still = None
 
     def png(self) -> bytes:
