@@ -1,6 +1,7 @@
 """The game explorer without a browser: what it draws, says, and does when a control is set."""
 
 import io
+import math
 
 import numpy as np
 import pytest
@@ -17,6 +18,7 @@ from genaug_lessons.models.gan import GAN
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import training_steps
 from genaug_lessons.widgets import GameExplorer, LiveTraining, explorer, game_picture, live
+from genaug_lessons.widgets import game as game_explorer
 from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, TWIN_STEPS, Game, twin
 from genaug_lessons.widgets.game_picture import LONGEST, MIDDLING, SHADES, GameFigure
 
@@ -33,20 +35,28 @@ def page(monkeypatch):
 
 
 @pytest.fixture
-def shown(page):
-    """A game that is shown, where commands are obeyed at once."""
+def shown(page, monkeypatch):
+    """A game that is shown, where commands are obeyed at once; its twin says only the seed."""
+
+    def quick_twin(seed):
+        figure = Figure()
+        figure.text(0.5, 0.5, f"seed {seed}")
+        return figure
+
+    monkeypatch.setattr(game_explorer, "twin", quick_twin)
     game = GameExplorer()
     game._ipython_display_()
     return game
 
 
-def gan(seed=0, scale=3.0, **settings):
-    """A GAN whose weights are scrambled: no bias is 0, no player flat."""
+def gan(seed=0, scale=2.0, **settings):
+    """A GAN whose weights are scrambled: no bias is 0, no player flat, the critic of two minds."""
     model, rng = GAN(2, **{**SMALL, **settings}, generator=generator(seed)), generator(seed + 1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(scale).add_(0.1 * normal(parameter.shape, rng))
-    return model.eval()
+        model.critic[-1].bias.sub_(model.eval().criticise(X).median())
+    return model
 
 
 def noise(count=50):
@@ -133,7 +143,7 @@ def test_a_critic_that_is_the_same_everywhere_is_drawn_without_a_line(constant):
             parameter.zero_()
         model.critic[-1].bias.fill_(constant)
     [arrows] = drawn(model).collections
-    assert np.nan_to_num(np.hypot(arrows.U, arrows.V)).max() == 0
+    assert not np.ma.masked_array(np.hypot(arrows.U, arrows.V), mask=arrows.Umask).any()
     assert game_picture.words(model, data.ring(), X, noise())
 
 
@@ -161,7 +171,7 @@ def test_a_pixel_of_the_picture_is_mapped_to_the_point_drawn_there(place):
     rows, columns = np.nonzero((red > 0.9) & (green < 0.1) & (blue < 0.1))
     assert len(rows) > 20
     found = figure.place(columns.mean() + 0.5, rows.mean() + 0.5)
-    assert found == pytest.approx(place, abs=0.01)
+    assert found == pytest.approx(place, abs=0.015)  # a pixel is 0.013 wide
 
 
 def test_pixels_beside_the_plane_are_no_place():
@@ -208,13 +218,11 @@ def test_the_words_say_what_the_critic_believes_and_both_losses():
     with torch.no_grad():
         for parameter in model.critic.parameters():
             parameter.zero_()
-        model.critic[-1].bias.fill_(np.log(3))
+        model.critic[-1].bias.fill_(math.log(3))
     said = game_picture.words(model, data.ring(), X, noise())
     # D = 3/4 everywhere: -log 3/4 - log 1/4, and -log 3/4
     assert "mean D 0.75 on data, 0.75 on samples; losses: critic 1.674, generator 0.288" in said
-    with torch.no_grad():
-        model.critic[0].weight.normal_(generator=generator(3))
-        model.critic[-1].weight.fill_(1.0)
+    model = gan()
     fake = game_picture.samples(model, noise())
     means = [f"{model.belief(each).mean().item():.2f}" for each in (X, fake)]
     assert means[0] != means[1]
@@ -435,7 +443,7 @@ def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
     [(seen, _), (saved, metadata)] = page.outputs
     assert seen["text/plain"] == saved["text/plain"]
     assert saved["text/plain"].endswith("the ring after 0, 50, 200 and 800 steps")
-    assert saved["image/png"] == shown.twin()
+    assert saved["image/png"] == explorer.png(game_explorer.twin(seed=0))
     assert imread(io.BytesIO(saved["image/png"])).std() > 0
     assert "after 0, 50, 200 and 800 steps" in metadata["image/png"]["alt"]
     shown.run(3)
@@ -475,11 +483,13 @@ def test_shown_again_it_goes_on_as_it_was_chosen(shown, page):
     assert len(page.outputs) == 4
 
 
-def test_another_live_training_takes_over_and_nothing_is_left_behind(page):
+def test_another_live_training_takes_over_and_nothing_is_left_behind(shown):
+    shown.close()
     before = widgets()
     game = GameExplorer()
     assert widgets() == before
     game._ipython_display_()
+    assert widgets() > before
     other = LiveTraining(duel())
     other._ipython_display_()
     assert game.dashboard is None
