@@ -26,6 +26,7 @@ TOYS = {
     "grid": data.grid(),
     "spiral": data.spiral(),
     "two moons": data.two_moons(),
+    "islands": data.islands(),
     "uneven": data.PlaneMixture(torch.tensor([[0.0, 1], [2, -1]]), 0.7, torch.tensor([0, 1])),
 }
 over_toys = pytest.mark.parametrize("toy", TOYS.values(), ids=TOYS)
@@ -307,6 +308,14 @@ def test_moons_are_those_of_scikit_learn_around_the_origin():
     toy, middle = data.two_moons(), torch.tensor([0.5, 0.25])
     torch.testing.assert_close(toy.centres + middle, torch.from_numpy(theirs).float())
     assert torch.equal(toy.labels, torch.from_numpy(labels))
+
+
+def test_islands_lie_apart_and_the_small_one_is_as_rare_as_it_says():
+    toy = data.islands(4, apart=2.0, std=0.1)
+    points = toy.sample(5000, generator=generator(0)).to("cpu")
+    assert torch.equal(points.y, (points.x[:, 0] > 0).long())
+    assert points.y.double().mean().item() == pytest.approx(1 / 5, abs=5 * (0.16 / 5000) ** 0.5)
+    assert toy.centres.unique(dim=0).tolist() == [[-1, 0], [1, 0]]
 
 
 # files

@@ -22,8 +22,16 @@ LAYERS = [
     {"widgets", "exercises"},
     {"__main__"},
 ]
-HEAVY = ("matplotlib", "sklearn", "scipy", "torchvision", "ipywidgets", "torch._dynamo")
-ONLY_IN = {"matplotlib": {"plots", "widgets"}, "ipywidgets": {"widgets"}}
+HEAVY = (
+    "matplotlib",
+    "sklearn",
+    "scipy",
+    "torchvision",
+    "ipyevents",
+    "ipywidgets",
+    "torch._dynamo",
+)
+ONLY_IN = {"matplotlib": {"plots", "widgets"}, "ipywidgets": {"widgets"}, "ipyevents": {"widgets"}}
 
 SEEDED = re.compile(  # fine with a generator
     r"torch\.(rand|randn|randint|randperm|normal|bernoulli|multinomial|poisson)"

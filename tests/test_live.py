@@ -6,6 +6,7 @@ import io
 import os
 import signal
 import threading
+import time
 import weakref
 
 import numpy as np
@@ -19,7 +20,7 @@ from test_training import Duel, points, steps
 
 from genaug_lessons.random import generator
 from genaug_lessons.training import training_steps
-from genaug_lessons.widgets import LiveTraining, explorer, live, pictures
+from genaug_lessons.widgets import LiveTraining, explorer, live, pictures, tempo
 from genaug_lessons.widgets.live_figure import Curves, empty, spans
 
 PATIENCE = 20  # seconds that a loaded machine may need for what takes milliseconds
@@ -171,7 +172,7 @@ def test_drawing_takes_at_most_a_fifth_of_the_time(page):
     shown = showing(steps(vae(generator(0)), split().pool, 10**6, monitors=looks, monitor_every=9))
     shown.draw_seconds = 0.0
     shown.run()
-    while_training = shown.draw_seconds - shown._cost  # a halt draws in any case
+    while_training = shown.draw_seconds - shown.tempo.cost  # a halt draws in any case
     assert 0 < while_training <= 0.2 * (shown.train_seconds + while_training)
 
 
@@ -335,13 +336,64 @@ def test_start_without_a_kernel_says_what_to_do_instead(page):
     assert "call run() instead" in shown.dashboard.error.value
 
 
+# slow motion
+
+
+@pytest.mark.parametrize("pace", [0, -2])
+def test_a_pace_of_no_steps_is_refused(pace):
+    with pytest.raises(ValueError, match=f"pace must be above 0, .* got {pace}"):
+        LiveTraining(duel(), pace=pace)
+
+
+def test_a_pace_is_kept_and_can_be_changed_while_it_runs(page, loop):
+    shown = showing(duel(), pace=20)
+    shown.dashboard.buttons["start"].click()
+    loop.run_until_complete(asyncio.sleep(1))
+    at = shown.training.index
+    assert 15 <= at <= 22
+    shown.tempo.pace = 5
+    loop.run_until_complete(asyncio.sleep(1))
+    assert at + 3 <= shown.training.index <= at + 7
+    shown.tempo.pace = None
+    until(loop, lambda: shown.training.index > at + 200)
+
+
+def test_a_pause_in_slow_motion_comes_at_once_and_start_makes_up_for_no_steps(page, loop):
+    shown = showing(duel(), pace=0.5)
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.training.index == 1)
+    shown.dashboard.buttons["pause"].click()
+    begun = time.perf_counter()
+    until(loop, lambda: shown.state == "paused")
+    assert time.perf_counter() - begun < 0.5  # the next step would come after 2 s
+    shown.tempo.pace = 20
+    loop.run_until_complete(asyncio.sleep(0.5))
+    shown.dashboard.buttons["start"].click()
+    for_a_while(loop)
+    assert 2 <= shown.training.index <= 5
+
+
+def test_slow_motion_draws_each_step_once(page, loop):
+    shown = showing(duel(), pace=4)
+    drawn = []
+    shown.dashboard.show = lambda picture: drawn.append(shown.training.index)
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.training.index == 4)
+    assert drawn[:3] == [1, 2, 3]
+
+
+def test_a_run_in_the_foreground_knows_no_pace(page):
+    shown = showing(duel(300), pace=1)
+    assert shown.run().startswith("done at step 300 ")
+
+
 # drivers
 
 
 def test_the_next_picture_waits_for_the_browsers_answer(page, loop, monkeypatch):
     monkeypatch.setattr(live, "SLOW_BROWSER", 1e9)
-    monkeypatch.setattr(live, "PICTURES_PER_SECOND", 1e9)
-    monkeypatch.setattr(live, "DRAWING_SHARE", 1e9)
+    monkeypatch.setattr(tempo, "PICTURES_PER_SECOND", 1e9)
+    monkeypatch.setattr(tempo, "DRAWING_SHARE", 1e9)
     shown = showing(duel())
     shown.dashboard.buttons["start"].click()
     for_a_while(loop)

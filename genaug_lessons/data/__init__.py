@@ -3,7 +3,7 @@
 from genaug_lessons.data.dataset import Batch, Dataset, Leak, refuse_leaks, row_batches
 from genaug_lessons.data.images import digits, fashion_mnist, load, mnist, reachable
 from genaug_lessons.data.splits import Split, halves, join, split
-from genaug_lessons.data.toys import PlaneMixture, grid, ring, spiral, two_moons
+from genaug_lessons.data.toys import PlaneMixture, grid, islands, ring, spiral, two_moons
 
 __all__ = [
     "Batch",
@@ -15,6 +15,7 @@ __all__ = [
     "fashion_mnist",
     "grid",
     "halves",
+    "islands",
     "join",
     "load",
     "mnist",

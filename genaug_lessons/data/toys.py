@@ -87,6 +87,17 @@ def two_moons(std: float = 0.1) -> PlaneMixture:
     return PlaneMixture(centres, std, torch.arange(2).repeat_interleave(100))
 
 
+def islands(ratio: int = 9, apart: float = 3.0, std: float = 0.3) -> PlaneMixture:
+    """A large island and a small one, `ratio` times as rare; each is a class.
+
+    Of the ratio + 1 components, all equally likely, `ratio` lie at the same place.
+    """
+    _at_least("ratio", ratio, 1)
+    labels = torch.tensor([0] * ratio + [1])
+    places = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
+    return PlaneMixture(places[labels], std, labels)
+
+
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1)
 

@@ -7,7 +7,7 @@ the command "answered" once the browser has dealt with everything sent before.
 
 import html
 import math
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
 import ipywidgets
 from ipywidgets import Layout
@@ -32,10 +32,22 @@ class Dashboard(Panel):
             "answered" with the number the browser returned.
         rates: objective -> its present learning rate.
         text: what a page says that shows text only; the same at every run.
+        alt: what the picture shows, for readers who cannot see it.
+        buttons: command -> (icon, tooltip), in their order.
+        controls: further widgets, above the buttons.
     """
 
-    def __init__(self, post: Callable[..., None], rates: Mapping[str, float], text: str):
-        self.buttons = {name: _button(name, *how, post) for name, how in BUTTONS.items()}
+    def __init__(
+        self,
+        post: Callable[..., None],
+        rates: Mapping[str, float],
+        text: str,
+        *,
+        alt: str = ALT,
+        buttons: Mapping[str, tuple[str, str]] = BUTTONS,
+        controls: Sequence[ipywidgets.Widget] = (),
+    ):
+        self.buttons = {name: button(name, *how, post) for name, how in buttons.items()}
         self.sliders = {
             name: _slider(name if len(rates) > 1 else "", rate) for name, rate in rates.items()
         }
@@ -45,9 +57,9 @@ class Dashboard(Panel):
         self.ping, self.pong = (ipywidgets.IntText(layout=Layout(display="none")) for _ in "ab")
         self.link = ipywidgets.jslink((self.ping, "value"), (self.pong, "value"))
         self.pong.observe(lambda change: post("answered", change["new"]), "value")
-        buttons = ipywidgets.HBox([*self.buttons.values()], layout=Layout(flex_flow="row wrap"))
+        row = ipywidgets.HBox([*self.buttons.values()], layout=Layout(flex_flow="row wrap"))
         below = [self.error, self.ping, self.pong]
-        super().__init__([buttons, *self.sliders.values()], ALT, text, below)
+        super().__init__([*controls, row, *self.sliders.values()], alt, text, below)
         self.saved = None  # the output that holds the still
 
     def still(self) -> bytes:
@@ -86,7 +98,8 @@ class Dashboard(Panel):
         self.saved = self.put(self.content(""))
 
 
-def _button(name: str, icon: str, tooltip: str, post: Callable[..., None]) -> ipywidgets.Button:
+def button(name: str, icon: str, tooltip: str, post: Callable[..., None]) -> ipywidgets.Button:
+    """A button that posts its name."""
     button = ipywidgets.Button(
         description=name.capitalize(), icon=icon, tooltip=tooltip, layout=Layout(width="6.5em")
     )

@@ -24,10 +24,9 @@ from genaug_lessons.training import Training
 from genaug_lessons.widgets.dashboard import Dashboard
 from genaug_lessons.widgets.live_figure import LiveFigure
 from genaug_lessons.widgets.pictures import Picture, samples_of
+from genaug_lessons.widgets.tempo import Tempo
 
 SLICE = 0.05  # seconds of training between two looks at the controls
-DRAWING_SHARE = 0.08  # of the time; the picture at every halt comes on top
-PICTURES_PER_SECOND = 8
 SLOW_BROWSER = 1.0  # seconds without an answer after which the next picture is sent all the same
 SILENT_BROWSER = 5.0  # seconds without an answer after which the echo driver gives up
 UNFINISHED = ("ready", "paused", "failed")
@@ -42,29 +41,37 @@ class LiveTraining:
         training: from `training_steps`; it may have made some steps already.
         picture: draws on empty axes what the model has learnt, as in `pictures`; samples by
             default, where the model makes images or points of the plane.
+        figure: what is shown instead of losses beside the picture; its `png()` gives the bytes.
         driver: "loop" or "echo"; chosen for the place it runs in unless given.
+        pace: steps per second in the background, above 0; None for as fast as it goes.
 
     Attributes:
+        tempo: its `pace` can be changed while it runs.
         state: "ready", "running", "paused", "stopped", "done" or "failed".
         error: what ended a failed run.
         train_seconds, draw_seconds: time spent so far.
     """
 
     def __init__(
-        self, training: Training, *, picture: Picture | None = None, driver: str | None = None
+        self,
+        training: Training,
+        *,
+        picture: Picture | None = None,
+        figure: LiveFigure | None = None,
+        driver: str | None = None,
+        pace: float | None = None,
     ):
         if driver not in (None, "loop", "echo"):
             raise ValueError(f'driver must be "loop" or "echo", got {driver!r}')
-        self.training = training
-        self.figure = LiveFigure(training, picture or samples_of(training.model))
+        self.training, self.tempo = training, Tempo(pace)
+        self.figure = figure or LiveFigure(training, picture or samples_of(training.model))
         self.driver = driver or ("echo" if "google.colab" in sys.modules else "loop")
         self.state, self.error = "ready", None
         self.dashboard: Dashboard | None = None
         self.train_seconds = self.draw_seconds = 0.0
         self._commands: deque[tuple[str, object]] = deque()
         self._background, self._task = False, None
-        self._drawn_at = self._cost = self._sent_at = 0.0
-        self._sent = self._answered = 0
+        self._sent, self._answered, self._sent_at = 0, 0, 0.0
 
     # what a reader calls
 
@@ -130,7 +137,7 @@ class LiveTraining:
         """One slice: whole steps for 50 ms or until a command waits; then a picture if due."""
         begun = time.perf_counter()
         try:
-            while self.state == "running" and not self._commands:
+            while self.state == "running" and not self._commands and self.tempo.step_is_due():
                 self._make_step()
                 if time.perf_counter() - begun > SLICE:
                     break
@@ -213,7 +220,7 @@ class LiveTraining:
                 if interrupted.is_set():
                     interrupted.clear()
                     self._on_pause(None)
-                await asyncio.sleep(0.001)
+                await asyncio.sleep(0.001 if self.tempo.pace is None else 0.01)
 
     def _watch_echo(self) -> None:
         """Go on without the browser's answers when there are none."""
@@ -235,6 +242,7 @@ class LiveTraining:
 
     def _enter(self, state: str, *, background: bool) -> None:
         self.state, self.error, self._background = state, None, background
+        self.tempo.begin()
         if self.dashboard is not None:
             self.dashboard.show_error("")
             self.dashboard.say(self.sentence())
@@ -255,11 +263,9 @@ class LiveTraining:
     # drawing
 
     def _draw_if_due(self) -> None:
-        now = time.perf_counter()
-        pause = max(1 / PICTURES_PER_SECOND, self._cost / DRAWING_SHARE)
         behind = self._background and self._answered < self._sent
-        waited = now - self._sent_at >= SLOW_BROWSER
-        if now - self._drawn_at >= pause and (waited or not behind):
+        waited = time.perf_counter() - self._sent_at >= SLOW_BROWSER
+        if self.tempo.picture_is_due(self.training.index) and (waited or not behind):
             self._draw()
 
     def _draw(self) -> None:
@@ -270,9 +276,7 @@ class LiveTraining:
         self.dashboard.say(self.sentence())
         if self.driver == "loop":
             self._ping()
-        self._drawn_at = time.perf_counter()
-        self._cost = self._drawn_at - begun
-        self.draw_seconds += self._cost
+        self.draw_seconds += self.tempo.drew(self.training.index, begun)
 
     def _ping(self) -> None:
         self._sent, self._sent_at = self._sent + 1, time.perf_counter()
@@ -287,13 +291,16 @@ class LiveTraining:
             other.close()
         _current[:] = [self]
 
+    def _new_dashboard(self) -> Dashboard:
+        training = self.training
+        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
+        return Dashboard(self.post, training.rates, text)
+
     def _ipython_display_(self) -> None:
         self._take_over()
         if self.dashboard is not None:
             self.dashboard.close()
-        training = self.training
-        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
-        self.dashboard = Dashboard(self.post, training.rates, text)
+        self.dashboard = self._new_dashboard()
         self._draw()
         self.dashboard._ipython_display_()
 
