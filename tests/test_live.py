@@ -373,9 +373,9 @@ def test_a_pause_in_slow_motion_comes_at_once_and_start_makes_up_for_no_steps(pa
     assert 2 <= shown.training.index <= 5
 
 
-def test_slow_motion_draws_each_step_once(page, loop):
-    shown = showing(duel(), pace=4)
-    drawn = []
+def test_slow_motion_draws_each_step_once(page, loop, monkeypatch):
+    monkeypatch.setattr(live, "SLOW_BROWSER", 0.0)
+    shown, drawn = showing(duel(), pace=4), []
     shown.dashboard.show = lambda picture: drawn.append(shown.training.index)
     shown.dashboard.buttons["start"].click()
     until(loop, lambda: shown.training.index == 4)

@@ -124,5 +124,5 @@ def _slider(name: str, value: float) -> ipywidgets.FloatSlider:
         description=name,
         readout_format=".1f",
         style={"description_width": "initial"},
-        layout=Layout(width="13em"),
+        layout=Layout(width="14em"),
     )

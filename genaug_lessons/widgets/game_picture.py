@@ -25,15 +25,21 @@ from genaug_lessons.data import PlaneMixture
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gan_game import LOSSES
-from genaug_lessons.plots import COLOURS
 from genaug_lessons.widgets.live_figure import empty
 
 EXTENT = 3.0  # the plane is shown from -3 to 3
 SIDE = 61  # places at which the critic is asked, along each axis
 ARROWS, LONGEST, MIDDLING = 40, 0.8, 0.2
-SHADES = LinearSegmentedColormap.from_list("belief", ["0.58", "0.64", "0.8", "0.95", "1.0"])
-DATA = {"color": COLOURS[0], "marker": "o", "markersize": 2.5, "linestyle": ""}
-SAMPLES = {"color": "#B03A00", "marker": "x", "markersize": 5, "linestyle": ""}
+SHADES = LinearSegmentedColormap.from_list("belief", ["0.65", "0.7", "0.83", "0.95", "1.0"])
+DATA = {  # light within, dark around: told from the samples without colour
+    "color": "#003E6B",
+    "markerfacecolor": "#B7DDF7",
+    "marker": "o",
+    "markersize": 3.5,
+    "markeredgewidth": 0.7,
+    "linestyle": "",
+}
+SAMPLES = {"color": "#A03000", "marker": "x", "markersize": 5, "linestyle": ""}
 HALF = {"color": "black", "linestyle": "--", "linewidth": 1.2}
 PULL = {"color": "black", "marker": r"$\rightarrow$", "markersize": 11, "linestyle": ""}
 LEGEND = {
