@@ -207,7 +207,9 @@ def test_the_scale_and_the_shading_get_lighter_towards_real_and_leave_dots_dark(
 
 def test_the_words_count_modes_and_samples_on_the_data(monkeypatch):
     ring = data.ring()
-    fake = torch.cat([ring.centres[:5].repeat(6, 1), torch.full((10, 2), 2.9)]).to(X)  # 30 on
+    fake = torch.cat([ring.centres[:5].repeat(6, 1), torch.tensor([[2.9, -2.9]] * 10)]).to(
+        X
+    )  # 30 on
     monkeypatch.setattr(game_picture, "samples", lambda *_: fake)
     said = game_picture.words(gan(), ring, X, noise())
     assert said.startswith("5 of 8 modes covered; 75% of the samples lie on the data; ")
@@ -242,6 +244,9 @@ def test_the_words_say_what_the_critic_believes_and_both_losses():
     assert means[0] != means[1]
     said = game_picture.words(model, data.ring(), X, noise())
     assert f"mean D {means[0]} on data, {means[1]} on samples" in said
+    real, made = (model.belief(each).double() for each in (X, fake))
+    critic = -(real.log().mean() + (1 - made).log().mean()).item()
+    assert said.endswith(f"losses: critic {critic:.3f}, generator {-made.log().mean().item():.3f}")
 
 
 @pytest.mark.parametrize("name, modes", [("grid", 25), ("islands", 2), ("spiral", 0), ("moons", 0)])
