@@ -163,7 +163,7 @@ class GameExplorer(LiveTraining):
         self._begin()
         self.training.rates.update(rates)
         self._enter("ready", background=False)
-        self._halt("ready")
+        self._draw()
 
     def _on_data(self, name: str) -> None:
         self.chosen["data"] = name
