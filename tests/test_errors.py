@@ -125,6 +125,7 @@ DATA = {
     "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
     "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
     "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
+    "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
         lambda: data.ring().score(torch.zeros(5, 3)),

@@ -2,6 +2,7 @@
 
 import io
 import math
+import re
 
 import numpy as np
 import pytest
@@ -70,7 +71,7 @@ def drawn(model, x=X, z=None, **layers):
 
 
 def points(line):
-    return torch.tensor(np.array(line.get_data()).T, dtype=torch.float32)
+    return torch.tensor(np.array(line.get_data()).T).to(X)
 
 
 def choose(game, **choices):
@@ -86,7 +87,7 @@ def test_the_shading_is_the_critics_belief_with_the_first_coordinate_across():
     [image] = drawn(model).images
     shades, ticks = torch.tensor(image.get_array()), torch.linspace(-3, 3, 61)
     for row, column in ((0, 0), (0, 60), (45, 20), (60, 60)):
-        place = torch.stack([ticks[column], ticks[row]])[None]
+        place = torch.stack([ticks[column], ticks[row]])[None].to(X)
         assert shades[row, column].item() == pytest.approx(model.belief(place).item(), abs=1e-6)
     assert image.origin == "lower"
     assert image.get_clim() == (0, 1)
@@ -97,7 +98,7 @@ def test_the_shading_is_the_critics_belief_with_the_first_coordinate_across():
 def test_the_dashed_line_is_where_the_critic_cannot_tell():
     model = gan()
     [line] = [each for each in drawn(model).collections if not isinstance(each, Quiver)]
-    where = torch.tensor(line.get_paths()[0].vertices, dtype=torch.float32)
+    where = torch.tensor(line.get_paths()[0].vertices).to(X)
     assert len(where) > 20
     assert (model.belief(where) - 0.5).abs().max() < 0.02
 
@@ -108,8 +109,8 @@ def test_arrows_start_at_samples_and_show_the_pull():
     fake = game_picture.samples(model, noise())[: len(arrows.U)]
     pull = model.pull(fake)
     expected = LONGEST * pull / (pull.norm(dim=1, keepdim=True) + MIDDLING)
-    torch.testing.assert_close(torch.tensor(arrows.XY, dtype=torch.float32), fake)
-    found = torch.tensor(np.stack([arrows.U, arrows.V], axis=1), dtype=torch.float32)
+    torch.testing.assert_close(torch.tensor(arrows.XY).to(X), fake)
+    found = torch.tensor(np.stack([arrows.U, arrows.V], axis=1)).to(X)
     torch.testing.assert_close(found, expected)
     assert (arrows.angles, arrows.scale_units, arrows.scale) == ("xy", "xy", 1)
 
@@ -206,11 +207,26 @@ def test_the_scale_and_the_shading_get_lighter_towards_real_and_leave_dots_dark(
 
 def test_the_words_count_modes_and_samples_on_the_data(monkeypatch):
     ring = data.ring()
-    fake = torch.cat([ring.centres[:5].repeat(6, 1), torch.full((10, 2), 2.9)])  # 30 on, 10 off
+    fake = torch.cat([ring.centres[:5].repeat(6, 1), torch.tensor([[2.9, -2.9]] * 10)]).to(
+        X
+    )  # 30 on
     monkeypatch.setattr(game_picture, "samples", lambda *_: fake)
     said = game_picture.words(gan(), ring, X, noise())
     assert said.startswith("5 of 8 modes covered; 75% of the samples lie on the data; ")
     assert modes_covered(fake, ring.centres, radius=0.3) == 5
+
+
+@pytest.mark.parametrize("std, least, most", [(0.1, 97, 100), (0.2, 60, 75)])
+def test_real_points_lie_on_the_data_and_those_twice_as_spread_do_not(
+    std, least, most, monkeypatch
+):
+    x, fake = (
+        data.ring(std=each).sample(4000, generator=generator(seed)).x
+        for each, seed in ((0.1, 1), (std, 2))
+    )
+    monkeypatch.setattr(game_picture, "samples", lambda *_: fake)
+    said = game_picture.words(gan(), data.ring(), x, noise())
+    assert least <= int(re.search(r"(\d+)% of the samples", said)[1]) <= most
 
 
 def test_the_words_say_what_the_critic_believes_and_both_losses():
@@ -228,6 +244,9 @@ def test_the_words_say_what_the_critic_believes_and_both_losses():
     assert means[0] != means[1]
     said = game_picture.words(model, data.ring(), X, noise())
     assert f"mean D {means[0]} on data, {means[1]} on samples" in said
+    real, made = (model.belief(each).double() for each in (X, fake))
+    critic = -(real.log().mean() + (1 - made).log().mean()).item()
+    assert said.endswith(f"losses: critic {critic:.3f}, generator {-made.log().mean().item():.3f}")
 
 
 @pytest.mark.parametrize("name, modes", [("grid", 25), ("islands", 2), ("spiral", 0), ("moons", 0)])
@@ -461,7 +480,7 @@ def test_the_twin_shows_the_game_at_the_four_moments():
         while game.training.index < step:
             next(game.training)
         expected = game_picture.samples(game.model, game.z)
-        torch.testing.assert_close(points(panel.lines[1]), expected.cpu())
+        torch.testing.assert_close(points(panel.lines[1]), expected)
 
 
 def test_a_short_game_covers_the_ring():

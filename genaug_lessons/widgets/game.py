@@ -8,6 +8,7 @@ Other data begin a new game, from the same first weights. A page without a kerne
 at four moments instead.
 """
 
+from collections.abc import Collection
 from functools import cache
 
 import torch
@@ -63,7 +64,15 @@ class Game:
         **settings: of the GAN; a small one unless given.
     """
 
-    def __init__(self, plane: data.PlaneMixture, *, seed: int, steps: int, players, **settings):
+    def __init__(
+        self,
+        plane: data.PlaneMixture,
+        *,
+        seed: int,
+        steps: int,
+        players: Collection[str],
+        **settings,
+    ):
         rng, points, noise = spawn(generator(seed), 3)
         self.model = GAN(2, **{**SMALL, **settings}, generator=rng)
         self.x = plane.sample(POINTS, generator=points).x
@@ -112,7 +121,9 @@ class GameExplorer(LiveTraining):
         self.layers, self.mark, self.clouds = {FIELD: True, ARROWS: True}, (0.0, 0.0), []
         self._begin()
         figure = game_picture.GameFigure(self._draw_on)
-        super().__init__(self.training, figure=figure, driver=driver, pace=50)
+        super().__init__(
+            self.training, figure=figure, driver=driver, pace=PACES[self.chosen["pace"]]
+        )
         self.twin = cache(lambda: png(twin(**self.arguments)))
 
     @property
@@ -152,7 +163,7 @@ class GameExplorer(LiveTraining):
         self._begin()
         self.training.rates.update(rates)
         self._enter("ready", background=False)
-        self._halt("ready")
+        self._draw()
 
     def _on_data(self, name: str) -> None:
         self.chosen["data"] = name
