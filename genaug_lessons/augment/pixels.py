@@ -101,7 +101,8 @@ class Erase(PixelChange):
 
     Args:
         p: probability that a picture loses a rectangle.
-        area: smallest and largest share of the picture that is erased, in [0, 1).
+        area: smallest and largest share of the picture that is erased, in [0, 1), up to rounding:
+            near 1 it is all of a small picture.
         aspect: smallest ratio, in (0, 1], of height to width, both as shares of the picture's;
             the largest is its inverse. A ratio that would not fit becomes the nearest that does.
         fill: the value painted, or "mean" for the mean of the channel.
