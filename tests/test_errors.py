@@ -392,6 +392,135 @@ LABELS = {
 }
 
 
+TRANSFORMS = {
+    "a shear past upright": (
+        lambda: augment.Affine(shear=90.0),
+        r"shear must lie in \[0, 90\), got 90.0",
+    ),
+    "a shear below 0": (lambda: augment.Affine(shear=-1.0), "shear must lie in .* got -1.0"),
+    "a scale that leaves nothing": (
+        lambda: augment.Affine(scale=0.9)(pictures(), rng()),
+        "scale must leave a pixel of pictures of 8 pixels, got 0.9",
+    ),
+    "a shift out of sight": (
+        lambda: augment.Affine(shift=7.6, scale=0.1)(pictures(), rng()),
+        "shift must be below 7.6 pixels, or pictures of 8 pixels could leave .* got 7.6",
+    ),
+    "windows beside the picture": (
+        lambda: augment.Crop(8)(pictures(), rng()),
+        "padding must be below 8, or a window could miss pictures of 8 pixels, got 8",
+    ),
+    "a scale that leaves nothing within a policy": (
+        lambda: augment.Compose([augment.Flip(), augment.Affine(scale=0.95)])(pictures(), rng()),
+        "scale must leave a pixel",
+    ),
+    "factors of 0": (lambda: augment.Brightness(1.0), r"change must lie in \[0, 1\), got 1.0"),
+    "negative factors": (lambda: augment.Contrast(-0.1), "change must lie in .* got -0.1"),
+    "a change of NaN": (lambda: augment.Contrast(NAN), "change must lie in .* got nan"),
+    "erasing more often than always": (
+        lambda: augment.Erase(1.1),
+        r"p must lie in \[0, 1\], got 1.1",
+    ),
+    "erasing everything": (
+        lambda: augment.Erase(area=(0.5, 1.0)),
+        r"area must be two rising shares in \[0, 1\), got \(0.5, 1.0\)",
+    ),
+    "falling areas": (lambda: augment.Erase(area=(0.5, 0.1)), r"area must .* got \(0.5, 0.1\)"),
+    "a negative area": (lambda: augment.Erase(area=(-0.1, 0.1)), "area must be two rising"),
+    "a flat rectangle": (
+        lambda: augment.Erase(aspect=0.0),
+        r"aspect must lie in \(0, 1\], got 0.0",
+    ),
+    "an aspect above 1": (lambda: augment.Erase(aspect=1.5), "aspect must lie in .* got 1.5"),
+    "an unknown fill": (
+        lambda: augment.Erase(fill="noise"),
+        r'fill must lie in \[0, 1\] or be "mean", got \'noise\'',
+    ),
+    "a fill out of range": (lambda: augment.Erase(fill=255), "fill must lie in .* got 255"),
+    "mixing into one class": (lambda: augment.CutMix(1), "classes must be at least 2, got 1"),
+    "cutmix without a spread": (
+        lambda: augment.CutMix(2, alpha=0),
+        "alpha must be above 0, got 0",
+    ),
+    "cutmix without labels": (
+        lambda: augment.CutMix(2).on_batch(data.Batch(pictures()), rng()),
+        "batch must be labelled throughout: CutMix blends the labels too",
+    ),
+    "cutmix of points": (
+        lambda: augment.CutMix(2).on_batch(data.Batch(X, Y), rng()),
+        r"batch must hold pictures \(C, H, W\), got x \(4, 2\)",
+    ),
+    "pictures without labels": (
+        lambda: augment.Compose([augment.Mixup(2)])(pictures(), rng()),
+        r"x must come with labels for Mixup: use on_batch\(Batch\(x, y\)",
+    ),
+    "probabilities of other classes": (
+        lambda: augment.Mixup(3).on_batch(data.Batch(X, X.softmax(-1)), rng()),
+        "batch must have 3 classes, got probabilities of 2",
+    ),
+    "a flat mask": (
+        lambda: augment.Flip().apply_to_mask(X, (Y > 0,)),
+        r"mask must have shape \(B, H, W\), got \(4, 2\)",
+    ),
+    "an affine mask with channels": (
+        lambda: augment.Affine().apply_to_mask(pictures(), augment.Affine().draw(4, rng())),
+        r"mask must have shape \(B, H, W\), got \(4, 1, 8, 8\)",
+    ),
+    "a mask that stays, with channels": (
+        lambda: augment.Noise().apply_to_mask(pictures(), ()),
+        "mask must have shape",
+    ),
+    "a policy's mask with channels": (
+        lambda: augment.Compose([]).apply_to_mask(pictures(), ()),
+        "mask must have shape",
+    ),
+    "boxes of two numbers": (
+        lambda: augment.Flip().apply_to_boxes(X[:, None], (Y > 0,), (8, 8)),
+        r"boxes must have shape \(B, N, 4\), got \(4, 1, 2\)",
+    ),
+    "boxes that stay, without an axis": (
+        lambda: augment.Noise().apply_to_boxes(X.view(2, 4), (), (8, 8)),
+        r"boxes must have shape \(B, N, 4\), got \(2, 4\)",
+    ),
+    "a policy's boxes without an axis": (
+        lambda: augment.Compose([]).apply_to_boxes(X.view(2, 4), (), (8, 8)),
+        "boxes must have shape",
+    ),
+    "a change that is none": (
+        lambda: augment.PerPicture("invert"),
+        "change must be a function of a picture, got 'invert'",
+    ),
+    "a change of the size": (
+        lambda: augment.PerPicture(lambda picture: picture[:, :4])(pictures(), rng()),
+        r"change must return a picture \(1, 8, 8\) torch.float32, got \(1, 4, 8\) torch.float32",
+    ),
+    "a change of the type": (
+        lambda: augment.PerPicture(lambda picture: picture.double())(pictures(), rng()),
+        r"change must return .* got \(1, 8, 8\) torch.float64",
+    ),
+    "a change into nothing": (
+        lambda: augment.PerPicture(lambda picture: None)(pictures(), rng()),
+        r"change must return .* got NoneType",
+    ),
+    "a name for a transform": (
+        lambda: augment.Augmented(labelled(), transform="flip"),
+        "transform must be one of this package, one of torchvision or a list .* got 'flip'",
+    ),
+    "a class for a transform": (
+        lambda: augment.Compose([augment.Flip]),
+        "transform must be one of this package, .* got <class",
+    ),
+    "an arm with a name for a transform": (
+        lambda: evaluate.Arm("flip", transform=["flip"]),
+        "transform must be one of this package, .* got 'flip'",
+    ),
+}
+
+
+def pictures():
+    return torch.zeros(4, 1, 8, 8)
+
+
 def cut(labels_per_class):
     return data.split(data.digits(), labels_per_class=labels_per_class, draw=0)
 
@@ -463,6 +592,12 @@ PLAY = {
 @over(PLAY)
 def test_a_game_that_cannot_be_played_is_refused_before_it_begins(wrong, said):
     refused_before_it_begins(gan(rng()), lambda model: train(model, **wrong), said)
+
+
+@over(TRANSFORMS)
+def test_transforms_that_cannot_be_made_or_lose_the_picture_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
 
 
 def refused_before_it_begins(model, wrong, said):

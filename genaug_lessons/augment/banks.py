@@ -10,7 +10,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.augment.transforms import Transform, check_probability
+from genaug_lessons.augment.policy import as_transform
+from genaug_lessons.augment.transforms import check_probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 
@@ -21,15 +22,16 @@ class Augmented:
     Args:
         data: the real data, a `Dataset` or a stack of them.
         bank: synthetic data of the same kind; the share of each batch is taken from it.
-        transform: changes the share of each batch instead.
+        transform: changes the share of each batch instead: a transform, of torchvision too, or a
+            list of them.
         share: from 0 (real data only) to 1 (augmented only).
 
     Raises:
         ValueError: both or neither of bank and transform; share outside [0, 1]; a bank of another
-            shape.
+            shape; something else for a transform.
     """
 
-    def __init__(self, data, *, bank=None, transform: Transform | None = None, share: float = 0.5):
+    def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
         if (bank is None) == (transform is None):
             raise ValueError("exactly one of bank and transform must be given")
         check_probability("share", share)
@@ -40,7 +42,8 @@ class Augmented:
                 f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
                 f"got {bank.shape} and {bank.classes}"
             )
-        self.data, self.bank, self.transform, self.share = data, bank, transform, share
+        self.data, self.bank, self.share = data, bank, share
+        self.transform = None if transform is None else as_transform(transform)
         self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
         parts = [data] if bank is None else [data, bank]

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 
 import torch
 
-from genaug_lessons.augment import Augmented, Transform
+from genaug_lessons.augment import Augmented, Transform, as_transform
 from genaug_lessons.data import Dataset, Split, digits, split
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
@@ -31,14 +31,19 @@ class Arm:
     Args:
         name: what tables and figures call it.
         bank: makes synthetic (or further real) data out of a draw: bank(split, generator).
-        transform: changes pictures of the batch instead.
+        transform: changes pictures of the batch instead: a transform, of torchvision too, or a
+            list of them.
         share: part of each batch that is augmented, 0 to 1.
     """
 
     name: str
     bank: Callable[[Split, torch.Generator], Dataset] | None = None
-    transform: Transform | None = None
+    transform: Transform | torch.nn.Module | Sequence | None = None
     share: float = 0.5
+
+    def __post_init__(self):
+        if self.transform is not None:
+            as_transform(self.transform)  # refused now, not when its turn comes
 
     @classmethod
     def duplicates(cls, share: float = 0.5) -> "Arm":

@@ -1,0 +1,57 @@
+"""What others wrote for single pictures, as a transform of the package.
+
+A torchvision v2 transform that is called on a batch makes one draw for all its pictures, and takes
+it from torch's global random state. Here it is called picture by picture, with a seed for each.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.augment.transforms import Transform
+
+
+@dataclass(frozen=True)
+class PerPicture(Transform):
+    """A change of single pictures, such as a torchvision v2 transform, drawn anew for each.
+
+    The change runs on the CPU and may draw from torch's global random state, which is left as it
+    was. Chance from elsewhere (numpy's or Python's) is not replayed. A loop over pictures is slow:
+    about a millisecond each, while the package's own transforms change a batch in that time.
+
+    Args:
+        change: takes a picture (C, H, W) and returns one of the same shape and type.
+    """
+
+    change: Callable[[Tensor], Tensor]
+
+    def __post_init__(self):
+        if not callable(self.change):
+            raise ValueError(f"change must be a function of a picture, got {self.change!r}")
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Seeds (n,)."""
+        return (torch.randint(2**62, (n,), generator=generator, device=generator.device),)
+
+    def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """Change each picture with the global random state set to its seed."""
+        pictures = x.to("cpu", copy=True)  # a change may work in place
+        with torch.random.fork_rng(devices=[]):
+            changed = [
+                self._changed(picture, seed)
+                for picture, seed in zip(pictures, parameters[0].tolist(), strict=True)
+            ]
+        return torch.stack(changed).to(x.device)
+
+    def _changed(self, picture: Tensor, seed: int) -> Tensor:
+        torch.default_generator.manual_seed(seed)
+        changed = self.change(picture)
+        wanted, found = (
+            f"{tuple(each.shape)} {each.dtype}" if isinstance(each, Tensor) else type(each).__name__
+            for each in (picture, changed)
+        )
+        if found != wanted:
+            raise ValueError(f"change must return a picture {wanted}, got {found}")
+        return changed

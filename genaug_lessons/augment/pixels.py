@@ -1,0 +1,153 @@
+"""Changes of pixel values in [0, 1]: noise, brightness, contrast, erased rectangles.
+
+Nothing changes its place, so masks and boxes stay as they are.
+"""
+
+from dataclasses import dataclass
+from numbers import Real
+
+import torch
+from torch import Tensor
+
+from genaug_lessons.augment.transforms import (
+    Transform,
+    check_boxes,
+    check_mask,
+    check_pictures,
+    check_probability,
+    in_sight,
+)
+from genaug_lessons.random import normal, uniform
+
+
+class PixelChange(Transform):
+    """A transform that leaves everything in its place."""
+
+    def apply_to_mask(self, mask: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """The mask as it is."""
+        check_mask(mask)
+        return mask
+
+    def apply_to_boxes(
+        self, boxes: Tensor, parameters: tuple[Tensor, ...], size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """The boxes as they are, but clipped to the pictures."""
+        check_boxes(boxes)
+        return in_sight(boxes, size)
+
+
+@dataclass(frozen=True)
+class Noise(PixelChange):
+    """Gaussian noise of the given standard deviation on every pixel; clipped to [0, 1].
+
+    It is drawn by `draw_for`, because it has the pictures' own shape.
+    """
+
+    std: float = 0.1
+
+    def __post_init__(self):
+        if self.std < 0:
+            raise ValueError(f"std must be at least 0, got {self.std}")
+
+    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Standard normal noise (B, C, H, W)."""
+        check_pictures(x)
+        return (normal(tuple(x.shape), generator),)
+
+    def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """Add standard normal noise (B, C, H, W), scaled."""
+        return (x + self.std * parameters[0]).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class FactorChange(PixelChange):
+    """A change by one factor for each picture, evenly between 1 - change and 1 + change."""
+
+    change: float = 0.3
+
+    def __post_init__(self):
+        if not 0 <= self.change < 1:
+            raise ValueError(f"change must lie in [0, 1), got {self.change}")
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Factors (n,)."""
+        return (uniform((n,), generator, 1 - self.change, 1 + self.change),)
+
+
+class Brightness(FactorChange):
+    """Every value times one factor from 1 - change to 1 + change; clipped to [0, 1]."""
+
+    def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """Multiply and clip."""
+        return (parameters[0][:, None, None, None] * x).clamp(0, 1)
+
+
+class Contrast(FactorChange):
+    """Distances from the picture's mean times one factor from 1 - change to 1 + change.
+
+    Clipped to [0, 1]. The mean is over all pixels and channels alike; torchvision's weighs red,
+    green and blue as the eye does.
+    """
+
+    def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """Spread the values about their mean and clip."""
+        mean = x.mean((1, 2, 3), keepdim=True)
+        return torch.lerp(mean, x, parameters[0][:, None, None, None]).clamp(0, 1)
+
+
+@dataclass(frozen=True)
+class Erase(PixelChange):
+    """With probability p, one rectangle at a random place is painted over.
+
+    Args:
+        p: probability that a picture loses a rectangle.
+        area: smallest and largest share of the picture that is erased, in [0, 1), up to rounding:
+            near 1 it is all of a small picture.
+        aspect: smallest ratio, in (0, 1], of height to width, both as shares of the picture's;
+            the largest is its inverse. A ratio that would not fit becomes the nearest that does.
+        fill: the value painted, or "mean" for the mean of the channel.
+
+    Source: Zhong et al. 2020, arXiv:1708.04896, algorithm 1 (which draws again until it fits).
+    """
+
+    p: float = 0.5
+    area: tuple[float, float] = (0.02, 0.4)
+    aspect: float = 0.3
+    fill: float | str = 0.0
+
+    def __post_init__(self):
+        check_probability("p", self.p)
+        smallest, largest = self.area
+        if not 0 <= smallest <= largest < 1:
+            raise ValueError(f"area must be two rising shares in [0, 1), got {self.area}")
+        if not 0 < self.aspect <= 1:
+            raise ValueError(f"aspect must lie in (0, 1], got {self.aspect}")
+        if self.fill != "mean" and not (isinstance(self.fill, Real) and 0 <= self.fill <= 1):
+            raise ValueError(f'fill must lie in [0, 1] or be "mean", got {self.fill!r}')
+
+    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Rectangles (n, 4) as shares (left, top, right, bottom); empty where none is erased."""
+        u = uniform((5, n), generator)
+        smallest, largest = self.area
+        area = (smallest + (largest - smallest) * u[0]) * (u[1] < self.p)
+        aspect = (self.aspect ** (2 * u[2] - 1)).clamp(area, 1 / area)
+        height, width = (area * aspect).sqrt(), (area / aspect).sqrt()
+        left, top = u[3] * (1 - width), u[4] * (1 - height)
+        return (torch.stack([left, top, left + width, top + height], dim=-1),)
+
+    def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
+        """Paint over the rectangles, whose sides are rounded to whole pixels."""
+        erased = inside(parameters[0], x.shape[-2:])[:, None]
+        fill = x.mean((2, 3), keepdim=True) if self.fill == "mean" else float(self.fill)
+        return torch.where(erased, fill, x)
+
+
+def inside(rectangles: Tensor, size: tuple[int, int]) -> Tensor:
+    """Which pixels lie in rectangles (..., 4) of shares: (..., H, W) bool, in whole pixels."""
+    height, width = size
+    left, top, right, bottom = rectangles[..., None].unbind(-2)  # each (..., 1)
+    row = torch.arange(height, device=rectangles.device)
+    column = torch.arange(width, device=rectangles.device)
+    rows = (row >= (height * top).round()) & (row < (height * bottom).round())
+    columns = (column >= (width * left).round()) & (column < (width * right).round())
+    return rows[..., :, None] & columns[..., None, :]

@@ -1,0 +1,79 @@
+"""A policy is a list of transforms, one after the other."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+from genaug_lessons.augment.per_picture import PerPicture
+from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask, in_sight
+from genaug_lessons.data import Batch
+
+
+@dataclass(frozen=True)
+class Compose(Transform):
+    """Transforms one after the other: a policy. Its draws are a tuple of its transforms' draws."""
+
+    transforms: Sequence[Transform]
+
+    def __post_init__(self):
+        members = tuple(as_transform(each) for each in self.transforms)
+        object.__setattr__(self, "transforms", members)  # the way to set it in a frozen class
+
+    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple:
+        """The parameters of each transform for these pictures."""
+        return tuple(transform.draw_for(x, generator) for transform in self.transforms)
+
+    def apply(self, x: Tensor, parameters: tuple) -> Tensor:
+        """The pictures changed by each transform in turn."""
+        for transform, drawn in zip(self.transforms, parameters, strict=True):
+            x = transform.apply(x, drawn)
+        return x
+
+    def apply_to_mask(self, mask: Tensor, parameters: tuple) -> Tensor:
+        """The masks moved by each transform in turn."""
+        check_mask(mask)
+        for transform, drawn in zip(self.transforms, parameters, strict=True):
+            mask = transform.apply_to_mask(mask, drawn)
+        return mask
+
+    def apply_to_boxes(
+        self, boxes: Tensor, parameters: tuple, size: tuple[int, int]
+    ) -> tuple[Tensor, Tensor]:
+        """The boxes moved by each transform in turn; those lost on the way stay lost."""
+        check_boxes(boxes)
+        boxes, seen = in_sight(boxes, size)
+        for transform, drawn in zip(self.transforms, parameters, strict=True):
+            boxes, still = transform.apply_to_boxes(boxes, drawn, size)
+            seen = seen & still
+        return boxes * seen[..., None], seen
+
+    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        for transform in self.transforms:
+            x = transform(x, generator)
+        return x
+
+    def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+        """As for pictures alone; transforms that change labels too can take part."""
+        for transform in self.transforms:
+            batch = transform.on_batch(batch, generator)
+        return batch
+
+
+def as_transform(value: Transform | nn.Module | Sequence) -> Transform:
+    """A transform as it is, a list of them as a policy, a torchvision transform per picture.
+
+    Raises:
+        ValueError: anything else.
+    """
+    if isinstance(value, Transform):
+        return value
+    if isinstance(value, (list, tuple)):
+        return Compose(value)
+    if isinstance(value, nn.Module):  # which torchvision's transforms are
+        return PerPicture(value)
+    raise ValueError(
+        "transform must be one of this package, one of torchvision or a list of them "
+        f"(PerPicture makes one of any function), got {value!r}"
+    )
