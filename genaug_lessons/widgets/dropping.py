@@ -114,8 +114,8 @@ class DroppingExplorer(Explorer):
         draw_outputs(right, mask, p)
         _legend(figure)
         said = [
-            f"{name}: {in_training(mask, p, name)[-1]:.2f} now, {average(p, name):.2f} on average over "
-            f"all masks, {at_test(p, name):.2f} when tested"
+            f"{name}: {in_training(mask, p, name)[-1]:.2f} now, {average(p, name):.2f} on average "
+            f"over all masks, {at_test(p, name):.2f} when tested"
             for name in CONVENTIONS
         ]
         kept = "".join(str(int(value)) for value in mask)
