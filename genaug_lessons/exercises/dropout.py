@@ -87,7 +87,7 @@ geometric_mean = Exercise(
 )
 
 _X = torch.tensor(
-    [[1.0, 2.0], [-1.0, 0.5], [0.5, 1.0], [2.0, -1.0], [0.0, 3.0]], dtype=torch.float64
+    [[1.0, 2.0], [-1.0, 0.5], [0.5, 1.0], [2.0, 1.0], [0.0, 3.0]], dtype=torch.float64
 )
 _Y = torch.tensor([1.0, -2.0, 0.5, 3.0, 1.5], dtype=torch.float64)
 
@@ -105,10 +105,8 @@ def _regression(x, y, p):
 dropout_regression = Exercise(
     "dropout_regression",
     cases=[
-        Case(
-            (_X, _Y, 0.0), _regression(_X, _Y, 0.0), "dropout_regression at p = 0, least squares,"
-        ),
-        Case((_X, _Y, 0.2), _regression(_X, _Y, 0.2), "dropout_regression at p = 0.2"),
+        Case((_X, _Y, p), _regression(_X, _Y, p), f"dropout_regression at p = {p}")
+        for p in (0.2, 0.5)
     ],
     mistakes={
         "these are the weights of least squares: the penalty is missing, or stands on all of X'X": (
