@@ -93,7 +93,7 @@ def test_picture_and_sentence_hold_the_same_numbers():
     assert original == pytest.approx([now, mean_by_loop((0.2, 0.2), 1, 1), 7 * 0.64], rel=1e-5)
     assert inverted[0] == pytest.approx(now / 0.64, rel=1e-5)
     assert inverted[2] == pytest.approx(7)
-    assert "p = 0.2, mask 110 111." in said
+    assert "p = 0.2, mask 110 111;" in said
     words = "original: {:.2f} now, {:.2f} on average over all masks, {:.2f} when tested"
     assert words.format(*original) in said
 
@@ -102,7 +102,7 @@ def test_in_the_last_layer_only_the_first_layer_stays_whole():
     dropping = DroppingExplorer()
     dropping.where.value, dropping.mask.value = "the last hidden layer", 8  # only the fourth on
     figure, said = dropping.draw()
-    assert "mask 111 100." in said
+    assert "mask 111 100;" in said
     assert drawn_points(figure.axes[1])[0] == pytest.approx([2, 3.5, 3.5])
     ticks = next(line for line in figure.axes[1].lines if line.get_marker() == "|")
     assert sorted(ticks.get_xdata()) == [0, 2, 2, 3, 4, 5, 5, 7]

@@ -119,7 +119,7 @@ class DroppingExplorer(Explorer):
             for name in CONVENTIONS
         ]
         kept = "".join(str(int(value)) for value in mask)
-        return figure, f"p = {p[1]:.1f}, mask {kept[:3]} {kept[3:]}. {'; '.join(said)}."
+        return figure, f"p = {p[1]:.1f}, mask {kept[:3]} {kept[3:]}; {'; '.join(said)}."
 
     def twin(self) -> Figure:
         """The network under one mask, and the outputs at three probabilities of dropping."""
