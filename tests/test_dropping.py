@@ -114,6 +114,7 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
     whole = dropping.draw()[0].axes[0]
     assert sorted(text.get_text() for text in whole.texts) == sorted("1 2 3 1 2 2 1 3 7".split())
     assert len(whole.lines) == 5 + 6 + 3  # the weights that are not 0
+    assert [line.get_linestyle() for line in whole.lines].count(":") == 3  # those below 0
     dropping.mask.value = 63 - 1
     damaged = dropping.draw()[0].axes[0]
     assert [text.get_text() for text in damaged.texts].count("off") == 1
