@@ -15,7 +15,14 @@ from torch import distributions
 from torch.nn import functional as F
 
 from genaug_lessons import exercises
-from genaug_lessons.exercises import Case, Exercise, gans, start_here, variational_autoencoders
+from genaug_lessons.exercises import (
+    Case,
+    Exercise,
+    dropout,
+    gans,
+    start_here,
+    variational_autoencoders,
+)
 
 # --- the machinery, on an exercise small enough to see through
 
@@ -253,6 +260,37 @@ def any_mode(samples, centres, radius):
     return int((torch.cdist(samples, centres) <= radius).any(0).sum())
 
 
+def chosen(h, mask, p):
+    return torch.where(mask == 1, h / (1 - p), 0.0)
+
+
+def mean_network(log_probs, weights):
+    product = (log_probs.exp() ** weights[:, None, None]).prod(0)
+    return (product / product.sum(-1, keepdim=True)).log()
+
+
+def mean_by_sum(log_probs, weights):
+    logits = sum(w * part for w, part in zip(weights, log_probs, strict=True))
+    return logits - logits.logsumexp(-1, keepdim=True)
+
+
+def by_stacked_rows(x, y, p):
+    """Least squares on the scaled rows and, for the penalty, a row for each weight."""
+    q = 1 - p
+    penalty = (q * p * x.square().sum(0)).sqrt().diag()
+    rows = torch.cat([q * x, penalty])
+    targets = torch.cat([y, torch.zeros(len(penalty)).double()])
+    return torch.linalg.lstsq(rows, targets[:, None]).solution[:, 0]
+
+
+def ridge(x, y, p, *, quadratic=None, penalty=None, right=None):
+    q, products = 1 - p, x.T @ x
+    quadratic = q**2 if quadratic is None else quadratic
+    penalty = q * p * products.diagonal().diag() if penalty is None else penalty
+    right = q if right is None else right
+    return torch.linalg.inv(quadratic * products + penalty) @ x.T @ y * right
+
+
 BANK += [
     (
         gans.game_losses,
@@ -298,6 +336,51 @@ BANK += [
             (lambda t, p, lr: (p + lr * t, t - lr * (p + lr * t)), "theta first, then psi"),
             (lambda t, p, lr: (t, p), "should be"),
             (lambda t, p, lr: ..., "not written yet"),
+        ],
+    ),
+    (
+        dropout.drop,
+        [chosen, lambda h, mask, p: h * mask / (1 - p)],
+        [
+            (lambda h, mask, p: h * mask, "the kept values must be scaled up"),
+            (lambda h, mask, p: h * mask * (1 - p), "become larger"),
+            (lambda h, mask, p: h * mask / p, "not by p"),
+            (lambda h, mask, p: h * (1 - mask) / (1 - p), "the mask is turned"),
+            (lambda h, mask, p: h / (1 - p), "nothing has been dropped"),
+            (lambda h, mask, p: h, "should be"),
+            (lambda h, mask, p: ..., "not written yet"),
+        ],
+    ),
+    (
+        dropout.geometric_mean,
+        [mean_network, mean_by_sum],
+        [
+            (lambda a, w: (a.exp() * w[:, None, None]).sum(0).log(), "the arithmetic mean"),
+            (lambda a, w: (a * w[:, None, None]).sum(0), "no longer sum to 1"),
+            (lambda a, w: a.mean(0).log_softmax(-1), "each network has its own weight"),
+            (lambda a, w: (a * w[:, None, None]).sum(0).log_softmax(0), "not over the examples"),
+            (lambda a, w: mean_by_sum(a, w).exp(), "these are probabilities"),
+            (lambda a, w: a[0], "should be"),
+            (lambda a, w: None, "not written yet"),
+        ],
+    ),
+    (
+        dropout.dropout_regression,
+        [by_stacked_rows, ridge],
+        [
+            (lambda x, y, p: ridge(x, y, 0.0), "the weights of least squares"),
+            (lambda x, y, p: ridge(x, y, p, penalty=p * (1 - p) * x.T @ x), "on all of X'X"),
+            (
+                lambda x, y, p: ridge(x, y, p, penalty=p * (1 - p) * torch.eye(2).double()),
+                "not the identity",
+            ),
+            (lambda x, y, p: ridge(x, y, 1 - p), "changed places"),
+            (lambda x, y, p: ridge(x, y, p, right=1), "on the right stands q X'y"),
+            (lambda x, y, p: ridge(x, y, p, quadratic=1 - p), "the first term is q squared"),
+            (lambda x, y, p: (1 - p) * ridge(x, y, p), "these are q w"),
+            (lambda x, y, p: ridge(x, y, 0.2), "dropout_regression at p = 0.5 should be"),
+            (lambda x, y, p: ridge(x, y, p, right=0), "should be"),
+            (lambda x, y, p: ..., "not written yet"),
         ],
     ),
 ]

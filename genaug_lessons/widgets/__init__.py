@@ -1,8 +1,15 @@
 """Things to press and drag. Each is a thin skin over the package, with a static twin."""
 
+from genaug_lessons.widgets.dropping import DroppingExplorer
 from genaug_lessons.widgets.game import GameExplorer
 from genaug_lessons.widgets.latent import LatentExplorer
 from genaug_lessons.widgets.live import LiveTraining
 from genaug_lessons.widgets.turning import TurningExplorer
 
-__all__ = ["GameExplorer", "LatentExplorer", "LiveTraining", "TurningExplorer"]
+__all__ = [
+    "DroppingExplorer",
+    "GameExplorer",
+    "LatentExplorer",
+    "LiveTraining",
+    "TurningExplorer",
+]
