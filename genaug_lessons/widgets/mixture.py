@@ -149,7 +149,7 @@ class MixtureExplorer(Explorer):
         for k in range(len(now.mu)):
             colour, marker, line = (each[k % len(each)] for each in (COLOURS, MARKERS, LINES))
             x, y = points[now.likeliest.cpu() == k].T.numpy()
-            axis.scatter(x, y, s=11, c=colour, marker=marker, alpha=0.5, linewidths=0)
+            axis.scatter(x, y, s=16, c=colour, marker=marker, alpha=0.6, linewidths=0)
             outline = {"edgecolor": colour, "linestyle": line, "linewidth": 2}
             axis.add_patch(ellipse(now.mu[k].cpu(), now.Sigma[k].cpu(), **outline))
             axis.plot(*now.mu[k].tolist(), "+", color="black", markersize=11, markeredgewidth=2)
