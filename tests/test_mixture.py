@@ -8,6 +8,7 @@ import pytest
 import torch
 from matplotlib.image import imread
 from sklearn import mixture
+from torch.distributions import MultivariateNormal
 
 from genaug_lessons import data
 from genaug_lessons.models.gaussians import COVARIANCES
@@ -67,8 +68,22 @@ def test_a_pass_is_that_of_scikit_learn(points):
     assert theirs.lower_bound_ == pytest.approx(first.log_likelihood, abs=1e-4)
 
 
-def test_an_ellipse_lies_two_standard_deviations_from_its_centre():
-    mu, Sigma = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, 0.9], [0.9, 1.0]])
+def test_the_start_shares_out_every_point(points):
+    [start] = em_path(points, 4, "full", passes=0, generator=cpu())
+    assert torch.allclose(start.pi @ start.mu, points.mean(0), atol=1e-5)
+
+
+def test_likeliest_is_the_component_of_greatest_responsibility(points):
+    last = em_path(points, 3, "full", passes=5, generator=cpu())[-1]
+    bells = MultivariateNormal(last.mu, last.Sigma)
+    log_joint = last.pi.log() + bells.log_prob(points[:, None])
+    assert torch.equal(last.likeliest, log_joint.argmax(1))
+    assert log_joint.logsumexp(1).mean().item() == pytest.approx(last.log_likelihood, abs=1e-4)
+
+
+@pytest.mark.parametrize("together", [0.9, -0.9, 0.0])
+def test_an_ellipse_lies_two_standard_deviations_from_its_centre(together):
+    mu, Sigma = torch.tensor([1.0, -2.0]), torch.tensor([[2.0, together], [together, 1.0]])
     shape = ellipse(mu, Sigma)
     curve = torch.as_tensor(shape.get_patch_transform().transform(shape.get_path().vertices))
     offset = curve[:-1] - mu  # the last vertex closes the path and is nowhere
