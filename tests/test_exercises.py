@@ -11,6 +11,7 @@ import pkgutil
 import pytest
 import torch
 from scipy import stats
+from sklearn.preprocessing import StandardScaler
 from torch import distributions
 from torch.nn import functional as F
 
@@ -20,6 +21,7 @@ from genaug_lessons.exercises import (
     Exercise,
     dropout,
     gans,
+    gaussian_mixtures,
     start_here,
     variational_autoencoders,
 )
@@ -291,6 +293,51 @@ def ridge(x, y, p, *, quadratic=None, penalty=None, right=None):
     return torch.linalg.inv(quadratic * products + penalty) @ x.T @ y * right
 
 
+def standardised_by_sklearn(x, train):
+    scaler = StandardScaler().fit(train)  # its spread divides by N
+    factor = ((len(train) - 1) / len(train)) ** 0.5
+    varies = torch.as_tensor(scaler.var_ > 0)
+    return torch.as_tensor(scaler.transform(x)) * torch.where(varies, factor, 1.0)
+
+
+def standardised(x, centre, spread):
+    return (x - centre) / torch.where(spread > 0, spread, 1.0)
+
+
+def shared_row_by_row(log_joint, y):
+    rows = []
+    for row, label in zip(log_joint, y.tolist(), strict=True):
+        weight = (row - row.max()).exp()
+        rows.append(weight / weight.sum() if label < 0 else torch.arange(len(row)) == label)
+    return torch.stack([row.double() for row in rows])
+
+
+def shared_by_masking(log_joint, y):
+    other = (y[:, None] >= 0) & (y[:, None] != torch.arange(log_joint.shape[1]))
+    return log_joint.masked_fill(other, -math.inf).softmax(1)
+
+
+def covariances_by_loop(x, r):
+    found = []
+    for weight in r.T:
+        mean = (weight[:, None] * x).sum(0) / weight.sum()
+        found.append(sum(w * torch.outer(d, d) for w, d in zip(weight, x - mean, strict=True)))
+    return [(part / of).tolist() for part, of in zip(found, r.sum(0), strict=True)]
+
+
+def covariances_by_torch(x, r):
+    return torch.stack([x.T.cov(correction=0, aweights=weight) for weight in r.T])
+
+
+def scatters(x, r, centre, weight=None):
+    away = x[:, None] - centre
+    return torch.einsum("nk,nkd,nke->kde", r if weight is None else weight, away, away)
+
+
+def weighted_means(x, r):
+    return (r.T @ x) / r.sum(0)[:, None]
+
+
 BANK += [
     (
         gans.game_losses,
@@ -381,6 +428,69 @@ BANK += [
             (lambda x, y, p: ridge(x, y, 0.2), "dropout_regression at p = 0.5 should be"),
             (lambda x, y, p: ridge(x, y, p, right=0), "should be"),
             (lambda x, y, p: ..., "not written yet"),
+        ],
+    ),
+    (
+        gaussian_mixtures.standardise,
+        [
+            lambda x, t: standardised(x, t.mean(0), t.std(0)),
+            standardised_by_sklearn,
+        ],
+        [
+            (lambda x, t: standardised(x, x.mean(0), x.std(0)), "come from the training rows"),
+            (lambda x, t: x - t.mean(0), "this is centring"),
+            (lambda x, t: standardised(x, t.mean(0), t.var(0)), "divides by the variance"),
+            (lambda x, t: standardised(x, 0, t.std(0)), "mean is not subtracted"),
+            (lambda x, t: (x - t.mean()) / t.std(), "one mean and one spread for each column"),
+            (lambda x, t: (x - t.mean(0)) / t.std(0), "constant in training should be"),
+            (lambda x, t: (x - t.mean(0)) / (t.std(0) + 1e-8), "constant in training should be"),
+            (lambda x, t: standardised(x, t.mean(0), t.std(0, correction=0)), "should be"),
+            (lambda x, t: ..., "not written yet"),
+        ],
+    ),
+    (
+        gaussian_mixtures.responsibilities,
+        [shared_row_by_row, shared_by_masking],
+        [
+            (lambda a, y: a.softmax(0), "each row must sum to 1"),
+            (lambda a, y: a.exp(), "divide by their sum"),
+            (lambda a, y: a - a.logsumexp(1, keepdim=True), "logarithms still"),
+            (lambda a, y: a.softmax(1), "belongs to its class"),
+            (lambda a, y: torch.eye(3)[y], "y = -1 is no class"),
+            (
+                lambda a, y: torch.where(
+                    y[:, None] >= 0, torch.eye(3)[y], a.exp() / a.exp().sum(1, keepdim=True)
+                ),
+                "where exp() is 0 but torch.softmax still works",
+            ),
+            (lambda a, y: None, "not written yet"),
+        ],
+    ),
+    (
+        gaussian_mixtures.covariances,
+        [covariances_by_loop, covariances_by_torch],
+        [
+            (lambda x, r: scatters(x, r, weighted_means(x, r)) / len(x), "not by N"),
+            (
+                lambda x, r: scatters(x, r, weighted_means(x, r)) / (r.sum(0) - 1)[:, None, None],
+                "not by N_k - 1",
+            ),
+            (lambda x, r: scatters(x, r, weighted_means(x, r)), "divide it by N_k"),
+            (
+                lambda x, r: scatters(x, r, x.mean(0)) / r.sum(0)[:, None, None],
+                "each component's own mean",
+            ),
+            (lambda x, r: scatters(x, r, 0) / r.sum(0)[:, None, None], "second moments"),
+            (
+                lambda x, r: scatters(x, r, weighted_means(x, r), r * r) / r.sum(0)[:, None, None],
+                "r enters once",
+            ),
+            (
+                lambda x, r: covariances_by_torch(x, r).diagonal(dim1=1, dim2=2),
+                "the variances alone",
+            ),
+            (lambda x, r: covariances_by_torch(x, r)[:, :1], "should be"),
+            (lambda x, r: ..., "not written yet"),
         ],
     ),
 ]

@@ -4,6 +4,7 @@ from genaug_lessons.widgets.dropping import DroppingExplorer
 from genaug_lessons.widgets.game import GameExplorer
 from genaug_lessons.widgets.latent import LatentExplorer
 from genaug_lessons.widgets.live import LiveTraining
+from genaug_lessons.widgets.mixture import MixtureExplorer
 from genaug_lessons.widgets.turning import TurningExplorer
 
 __all__ = [
@@ -11,5 +12,6 @@ __all__ = [
     "GameExplorer",
     "LatentExplorer",
     "LiveTraining",
+    "MixtureExplorer",
     "TurningExplorer",
 ]
