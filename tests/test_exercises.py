@@ -19,6 +19,7 @@ from genaug_lessons import exercises
 from genaug_lessons.exercises import (
     Case,
     Exercise,
+    autoencoders,
     dropout,
     gans,
     gaussian_mixtures,
@@ -338,6 +339,24 @@ def weighted_means(x, r):
     return (r.T @ x) / r.sum(0)[:, None]
 
 
+def lost_by_svd(cov, k):
+    return torch.linalg.svdvals(cov)[k:].sum()
+
+
+def costs(logits, x):
+    return torch.logaddexp(torch.zeros_like(logits), logits) - x * logits
+
+
+def area_by_ranks(familiar, strange):
+    found = stats.mannwhitneyu(strange.numpy(), familiar.numpy()).statistic
+    return found / (len(familiar) * len(strange))
+
+
+def area_by_loop(familiar, strange):
+    pairs = [(f, s) for f in familiar.tolist() for s in strange.tolist()]
+    return sum((s > f) + 0.5 * (s == f) for f, s in pairs) / len(pairs)
+
+
 BANK += [
     (
         gans.game_losses,
@@ -491,6 +510,50 @@ BANK += [
             ),
             (lambda x, r: covariances_by_torch(x, r)[:, :1], "should be"),
             (lambda x, r: ..., "not written yet"),
+        ],
+    ),
+    (
+        autoencoders.lost_by_pca,
+        [lost_by_svd, lambda c, k: torch.linalg.eigvalsh(c)[: len(c) - k].sum().item()],
+        [
+            (lambda c, k: torch.linalg.svdvals(c)[:k].sum(), "these eigenvalues are kept"),
+            (lambda c, k: torch.linalg.eigvalsh(c)[k:].sum(), "the largest eigenvalues come last"),
+            (lambda c, k: lost_by_svd(c, k) / c.trace(), "not their share"),
+            (lambda c, k: c.diagonal().sort().values.flip(0)[k:].sum(), "the diagonal holds"),
+            (lambda c, k: torch.linalg.svdvals(c)[k:], "should be"),
+            (lambda c, k: torch.linalg.svdvals(c)[k:].mean(), "should be"),
+            (lambda c, k: ..., "not written yet"),
+        ],
+    ),
+    (
+        autoencoders.reconstruction_loss,
+        [
+            lambda z, x: costs(z, x).sum(1),
+            lambda z, x: -(x * F.logsigmoid(z) + (1 - x) * F.logsigmoid(-z)).sum(-1),
+        ],
+        [
+            (lambda z, x: costs(z.sigmoid(), x).sum(1), "the sigmoid is applied twice"),
+            (lambda z, x: costs(z, x).mean(1), "sum over the pixels"),
+            (lambda z, x: costs(z, x).sum(), "do not add up the batch"),
+            (lambda z, x: costs(z, x).sum(1).mean(), "no mean over the batch"),
+            (lambda z, x: -costs(z, x).sum(1), "the sign is turned"),
+            (
+                lambda z, x: -(x * z.sigmoid().log() + (1 - x) * (1 - z.sigmoid()).log()).sum(1),
+                "at logits of -1000",
+            ),
+            (lambda z, x: ..., "not written yet"),
+        ],
+    ),
+    (
+        autoencoders.area_under_curve,
+        [area_by_ranks, area_by_loop],
+        [
+            (lambda f, s: area_by_loop(s, f), "the familiar one has the larger error"),
+            (lambda f, s: (s[:, None] > f).double().mean(), "a tie counts one half."),
+            (lambda f, s: (s[:, None] >= f).double().mean(), "not in full"),
+            (lambda f, s: (s > f.mean()).double().mean(), "not with their mean"),
+            (lambda f, s: s.mean() - f.mean(), "should be"),
+            (lambda f, s: ..., "not written yet"),
         ],
     ),
 ]

@@ -9,10 +9,11 @@ import torch
 from matplotlib.image import imread
 
 from genaug_lessons import data
+from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator
 from genaug_lessons.widgets import LatentExplorer, explorer
-from genaug_lessons.widgets.latent import lattice, neighbours
+from genaug_lessons.widgets.latent import codes_of, lattice, neighbours
 
 
 @pytest.fixture
@@ -22,6 +23,16 @@ def plane():
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)  # codes that lie apart
         model.decoder[0].weight.mul_(10)
+    return LatentExplorer(model, digits)
+
+
+@pytest.fixture
+def codes_without_a_prior():
+    digits = data.digits()[:60]
+    model = Autoencoder(digits.shape, hidden=(16,), latent=2, generator=generator(0))
+    with torch.no_grad():
+        model.encoder[-2].weight.mul_(30)
+        model.encoder[-2].bias.copy_(torch.tensor([10.0, -4.0]))  # the codes lie off the origin
     return LatentExplorer(model, digits)
 
 
@@ -122,3 +133,81 @@ def test_data_without_labels_are_refused(plane):
     pool = data.split(data.digits(), labels_per_class=5, draw=0).pool
     with pytest.raises(ValueError, match="data must be labelled throughout"):
         LatentExplorer(plane.model, pool)
+
+
+def test_codes_are_an_autoencoders_own_and_a_vaes_means(plane, codes_without_a_prior):
+    x = data.digits()[:60].values
+    with torch.no_grad():
+        assert torch.equal(codes_of(plane.model, x), plane.model.encode(x)[0])
+        own = codes_without_a_prior.model.encode(x)
+    assert torch.equal(codes_of(codes_without_a_prior.model, x), own)
+    assert torch.equal(codes_without_a_prior.codes, own)
+
+
+def test_a_vae_is_shown_three_standard_deviations_around_the_prior(plane):
+    for slider in (plane.across, plane.up):
+        assert (slider.min, slider.value, slider.max) == (-3.0, 0.0, 3.0)
+        assert slider.step == pytest.approx(0.1)
+    axis = plane.draw()[0].axes[0]
+    assert np.allclose([axis.get_xlim(), axis.get_ylim()], [[-3.2, 3.2]] * 2)
+    assert axis.get_xlabel() == "$z_1$ (standard deviations of the prior)"
+    assert plane.alt.endswith("decoded from -2 to 2")
+
+
+def test_without_a_prior_the_window_is_the_square_that_holds_the_codes(codes_without_a_prior):
+    plane = codes_without_a_prior
+    low, high = plane.codes.min(0).values, plane.codes.max(0).values
+    reach = (high - low).max().item() / 2
+    for slider, least, most in zip((plane.across, plane.up), low, high, strict=True):
+        middle = (least + most).item() / 2
+        assert slider.min == pytest.approx(middle - reach) and slider.min <= least + 1e-5
+        assert slider.max == pytest.approx(middle + reach) and slider.max >= most - 1e-5
+        assert slider.value == pytest.approx(middle)
+        assert slider.step < reach / 10
+    axis = plane.draw()[0].axes[0]
+    assert axis.get_xlim()[0] < low[0] and axis.get_xlim()[1] > high[0]
+    assert axis.get_ylim()[0] < low[1] and axis.get_ylim()[1] > high[1]
+
+
+def test_without_a_prior_nothing_speaks_of_one(codes_without_a_prior):
+    plane = codes_without_a_prior
+    axis = plane.draw()[0].axes[0]
+    said = [plane.alt, plane.across.description, plane.up.description]
+    said += [axis.get_xlabel(), axis.get_ylabel()]
+    assert not any("prior" in text or "-2" in text for text in said)
+    assert (axis.get_xlabel(), axis.get_ylabel()) == ("$z_1$ (code units)", "$z_2$ (code units)")
+
+
+def test_an_autoencoders_twin_decodes_the_whole_window(codes_without_a_prior):
+    plane = codes_without_a_prior
+    (across, up), reach = plane.window.centre, plane.window.reach
+    image = plane.twin().axes[1].images[0]
+    tiles = image.get_array()
+    assert np.allclose(tiles[:8, :8], plane.decoded(across - reach, up + reach)[0], atol=1e-5)
+    assert np.allclose(tiles[90:98, 90:98], plane.decoded(across + reach, up - reach)[0], atol=1e-5)
+    edge = 1.1 * reach
+    assert np.allclose(image.get_extent(), (across - edge, across + edge, up - edge, up + edge))
+
+
+def test_moving_an_autoencoders_slider_shows_its_decoders_picture(codes_without_a_prior):
+    plane = codes_without_a_prior
+    plane.across.value, plane.up.value = plane.across.max, plane.up.min
+    exact = plane.decoded(plane.across.value, plane.up.value)
+    assert np.allclose(shown_picture(plane.draw()[0]), exact[0])
+    assert f"At ({plane.across.value:.1f}, {plane.up.value:.1f}): " in plane.said.value
+
+
+def test_an_autoencoder_with_all_codes_in_one_place_still_has_a_window():
+    digits = data.digits()[:5]
+    model = Autoencoder(digits.shape, latent=2, code="relu", generator=generator(0))
+    with torch.no_grad():
+        model.encoder[-2].bias.fill_(-100)  # every unit is off
+    plane = LatentExplorer(model, digits)
+    assert plane.across.min < plane.across.value == 0 < plane.across.max
+
+
+def test_autoencoders_without_a_plane_are_refused():
+    digits = data.digits()
+    model = Autoencoder(digits.shape, latent=3, generator=generator(0))
+    with pytest.raises(ValueError, match=r"an Autoencoder or an unconditional VAE .* latent=3"):
+        LatentExplorer(model, digits)

@@ -1,4 +1,6 @@
-"""What lies where in the latent plane of a VAE, and what does the decoder make of it?"""
+"""What lies where in the plane of the codes, and what does the decoder make of it?"""
+
+from typing import NamedTuple
 
 import ipywidgets
 import torch
@@ -8,13 +10,53 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genaug_lessons.data import Dataset
+from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.plots import COLOURS
 from genaug_lessons.widgets.explorer import Explorer
 
-EXTENT = 3.0  # the sliders reach three standard deviations of the prior
 NEIGHBOURS = 15
 TWIN_SIDE = 11
+
+
+class Window(NamedTuple):
+    """The part of the plane that is shown, a square.
+
+    Attributes:
+        centre: its middle.
+        reach: how far from the middle the sliders go.
+        pictures: how far from it the twin decodes pictures.
+        axes: what is along the two axes.
+        sliders: what the two sliders are called.
+        where: where the twin's pictures come from, in words.
+    """
+
+    centre: tuple[float, float]
+    reach: float
+    pictures: float
+    axes: tuple[str, str]
+    sliders: tuple[str, str]
+    where: str
+
+
+def codes_of(model: VAE | Autoencoder, x: Tensor) -> Tensor:
+    """Codes (N, Z) of pictures (N, *shape): those of a VAE are the means of q(z|x)."""
+    with torch.no_grad():
+        found = model.encode(x)
+    return found[0] if isinstance(model, VAE) else found
+
+
+def window(model: VAE | Autoencoder, codes: Tensor) -> Window:
+    """Three standard deviations of a VAE's prior; without a prior, what holds the codes (N, 2)."""
+    if isinstance(model, VAE):
+        axes = ("$z_1$ (standard deviations of the prior)", "$z_2$")
+        sliders = ("z1 (prior stds)", "z2 (prior stds)")
+        return Window((0.0, 0.0), 3.0, 2.0, axes, sliders, "from -2 to 2")
+    low, high = codes.min(0).values, codes.max(0).values
+    reach = max((high - low).max().item() / 2, 1e-3)  # a square even where all codes are one
+    centre = tuple(((low + high) / 2).tolist())
+    axes = ("$z_1$ (code units)", "$z_2$ (code units)")
+    return Window(centre, reach, reach, axes, ("z1", "z2"), "all over it")
 
 
 def neighbours(codes: Tensor, labels: Tensor, z: Tensor) -> tuple[int, int]:
@@ -25,54 +67,60 @@ def neighbours(codes: Tensor, labels: Tensor, z: Tensor) -> tuple[int, int]:
     return int(counts.argmax()), int(counts.max())
 
 
-def lattice(model: VAE, side: int = TWIN_SIDE, extent: float = 2.0) -> Tensor:
+def lattice(
+    model: VAE | Autoencoder,
+    side: int = TWIN_SIDE,
+    extent: float = 2.0,
+    centre: tuple[float, float] = (0.0, 0.0),
+) -> Tensor:
     """Decoded pictures (side * side, *shape), row by row from the top left of the plane."""
     ticks = torch.linspace(-extent, extent, side, device=model.device)
     down, across = torch.meshgrid(ticks.flip(0), ticks, indexing="ij")
+    z = torch.stack([across.flatten(), down.flatten()], dim=-1)
     with torch.no_grad():
-        return model.decode(torch.stack([across.flatten(), down.flatten()], dim=-1))
+        return model.decode(z + z.new_tensor(centre))
 
 
 class LatentExplorer(Explorer):
     """Two sliders move a point through the latent plane; beside it is its decoded picture.
 
     Args:
-        model: a trained VAE of pictures (1, H, W) without labels and with two latent dimensions.
+        model: a trained autoencoder, or VAE without labels, of pictures (1, H, W) with latent=2.
         data: labelled pictures whose codes are mapped; the first 500 are drawn.
 
     Raises:
         ValueError: a model of another kind, or data without labels.
     """
 
-    def __init__(self, model: VAE, data: Dataset):
+    def __init__(self, model: VAE | Autoencoder, data: Dataset):
         if model.latent != 2 or model.classes is not None or len(model.shape) != 3:
             raise ValueError(
-                "model must be an unconditional VAE of pictures with latent=2, got "
-                f"latent={model.latent}, classes={model.classes}, shape={model.shape}"
+                "model must be an Autoencoder or an unconditional VAE of pictures with "
+                f"latent=2, got latent={model.latent}, classes={model.classes}, shape={model.shape}"
             )
         if not data.labelled:
             raise ValueError("data must be labelled throughout: the map shows the labels")
         self.model, shown = model, data[:500]
         self.labels = shown.y
-        with torch.no_grad():
-            self.codes = model.encode(shown.values)[0]
+        self.codes = codes_of(model, shown.values)
+        self.window = window(model, self.codes)
         style, layout = {"description_width": "9em"}, ipywidgets.Layout(width="34em")
         self.across, self.up = (
             ipywidgets.FloatSlider(
-                0.0,
-                min=-EXTENT,
-                max=EXTENT,
-                step=0.1,
+                middle,
+                min=middle - self.window.reach,
+                max=middle + self.window.reach,
+                step=self.window.reach / 30,
                 description=name,
                 readout_format=".1f",
                 style=style,
                 layout=layout,
             )
-            for name in ("z1 (prior stds)", "z2 (prior stds)")
+            for name, middle in zip(self.window.sliders, self.window.centre, strict=True)
         )
         alt = (
             f"map of {len(self.codes)} pictures in the latent plane, their class numbers as "
-            f"markers, beside {TWIN_SIDE} x {TWIN_SIDE} pictures decoded from -2 to 2"
+            f"markers, beside {TWIN_SIDE} x {TWIN_SIDE} pictures decoded {self.window.where}"
         )
         super().__init__([self.across, self.up], alt)
 
@@ -106,18 +154,20 @@ class LatentExplorer(Explorer):
         left, right = figure.subplots(1, 2)
         self._map(left)
         left.set_title("codes of pictures, marked by class")
-        pictures = F.pad(lattice(self.model)[:, 0], (0, 1, 0, 1), value=0.5).cpu()  # grey gaps
+        reach, (across, up) = self.window.pictures, self.window.centre
+        pictures = lattice(self.model, extent=reach, centre=(across, up))[:, 0].cpu()
+        pictures = F.pad(pictures, (0, 1, 0, 1), value=0.5)  # grey gaps
         height, width = pictures.shape[1:]
         tiled = pictures.view(TWIN_SIDE, TWIN_SIDE, height, width).transpose(1, 2)
         tiled = tiled.reshape(TWIN_SIDE * height, TWIN_SIDE * width).numpy()
-        edge = 2 * TWIN_SIDE / (TWIN_SIDE - 1)  # the outer pictures are centred on -2 and 2
+        edge = reach * TWIN_SIDE / (TWIN_SIDE - 1)  # the outer pictures are centred on the reach
         right.imshow(
             tiled,
             cmap="gray",
             vmin=0,
             vmax=1,
             interpolation="nearest",
-            extent=(-edge, edge, -edge, edge),
+            extent=(across - edge, across + edge, up - edge, up + edge),
         )
         right.set(xlabel="$z_1$", ylabel="$z_2$", title="decoded pictures")
         return figure
@@ -129,10 +179,11 @@ class LatentExplorer(Explorer):
             x, y = codes[labels == label].T
             colour = COLOURS[label % len(COLOURS)]
             axis.scatter(x, y, s=26, marker=f"${label}$", color=colour, linewidths=0.3)
+        (across, up), shown = self.window.centre, self.window.reach * 16 / 15
         axis.set(
-            xlim=(-EXTENT - 0.2, EXTENT + 0.2),
-            ylim=(-EXTENT - 0.2, EXTENT + 0.2),
-            xlabel="$z_1$ (standard deviations of the prior)",
-            ylabel="$z_2$",
+            xlim=(across - shown, across + shown),
+            ylim=(up - shown, up + shown),
+            xlabel=self.window.axes[0],
+            ylabel=self.window.axes[1],
             aspect="equal",
         )
