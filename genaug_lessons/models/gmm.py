@@ -75,7 +75,8 @@ class GaussianMixture(Model):
             "full" whichever it is.
         pooled: share in each covariance of the one that they have in common, from 0 to 1.
         sphere: share in each covariance of a sphere, from 0 to 1. It keeps a covariance regular
-            where a feature is constant or examples are few.
+            where a feature is constant or examples are few; a component that shrinks onto a
+            single point, where a sphere has no size either, needs `pooled`.
         means: (K, *shape) where the components start, those of a class side by side; rows of the
             data, far apart, unless given.
         classes: number of labels for a class-conditional mixture; None for no labels.
