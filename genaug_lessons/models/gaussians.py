@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 
 COVARIANCES = ("full", "diagonal", "tied", "spherical")
-ROWS = 1024  # handled at once: bounds the memory, and keeps them in the processor's cache
+ROWS = 2048  # handled at once: bounds the memory, and keeps them in the processor's cache
 
 
 def log_gaussian(x: Tensor, mu: Tensor, L: Tensor) -> Tensor:
