@@ -70,7 +70,9 @@ def test_a_table_without_a_normaliser_comes_to_sum_to_one(noise, copies):
     log_noise = (noise / noise.sum()).double().log()
     theta = normal((4,), cpu()).double().requires_grad_()
     lbfgs([theta], lambda: nce_loss((theta - log_noise)[states], (theta - log_noise)[other]))
-    torch.testing.assert_close(theta.exp().detach(), DATA / 10.0, atol=1e-6, rtol=0, check_dtype=False)
+    torch.testing.assert_close(
+        theta.exp().detach(), DATA / 10.0, atol=1e-6, rtol=0, check_dtype=False
+    )
     assert theta.exp().sum().item() == pytest.approx(1, abs=1e-6)
 
 
@@ -231,12 +233,12 @@ def test_the_objective_tells_a_batch_from_as_many_times_its_noise():
 
 
 def test_a_trained_model_has_the_density_of_the_data_and_sums_to_one():
-    toy, rng = data.two_moons(std=0.2), cpu()
+    toy, rng = data.ring(3, radius=1.0, std=0.3), cpu()
     x = toy.sample(3000, generator=rng).x
     noise = GaussianMixture(2, generator=rng)
     fit(noise, x, steps=2, generator=rng, show_progress=False)
     model = EnergyModel(2, hidden=(64, 64), noise=noise, ratio=2, generator=rng)
-    fit(model, x, steps=800, batch_size=256, generator=rng, show_progress=False)
+    fit(model, x, steps=500, batch_size=256, generator=rng, show_progress=False)
     ticks = torch.linspace(-4, 4, 161)
     area, places = 0.05**2, torch.cartesian_prod(ticks, ticks)
     mass = model.log_density(places).exp().sum().item() * area
@@ -246,8 +248,7 @@ def test_a_trained_model_has_the_density_of_the_data_and_sums_to_one():
     fresh = toy.sample(2000, generator=rng).x
     lost = (toy.log_density(fresh) - model.log_density(fresh)).mean()
     worse = (toy.log_density(fresh) - noise.log_density(fresh)).mean()
-    print(mass, lost, worse)
-    assert lost.abs() < 0.1 < 0.4 < worse
+    assert lost.abs() < 0.05 < 0.7 < worse
 
 
 def test_noise_is_left_as_it_is_and_what_it_has_seen_is_remembered():

@@ -20,7 +20,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
-from genaug_lessons.random import normal
+from genaug_lessons.random import check_device, normal
 
 
 def langevin_step(
@@ -52,10 +52,11 @@ def langevin(
         generator: draws the noise; where x lives.
     """
     _check(step_size, steps)
+    check_device(generator, x.device, "places")
 
     def states(x: Tensor) -> Iterator[Tensor]:
         for _ in range(steps):
-            noise = normal(tuple(x.shape), generator).to(x)
+            noise = normal(tuple(x.shape), generator).to(x.dtype)
             x = langevin_step(score, x, noise, step_size=step_size).detach()
             yield x
 
@@ -85,6 +86,7 @@ def annealed_langevin(
     Source: Song & Ermon 2019, algorithm 1.
     """
     _check(step_size, steps)
+    check_device(generator, x.device, "places")
     levels = check_levels(sigmas)
 
     def states(x: Tensor) -> Iterator[Tensor]:
@@ -105,6 +107,8 @@ def geometric_levels(first: float, last: float, count: int) -> list[float]:
     """
     if not isinstance(count, int) or count < 2:
         raise ValueError(f"count must be an integer of at least 2, got {count!r}")
+    if not first > 0:
+        raise ValueError(f"first must be above 0, got {first}")
     ratio = last / first
     return check_levels([first * ratio ** (step / (count - 1)) for step in range(count)])
 

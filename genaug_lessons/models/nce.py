@@ -139,7 +139,7 @@ class EnergyModel(Model):
         ValueError: noise that draws examples of another shape, or is none.
     """
 
-    defaults = {**Model.defaults, "lr": 5e-3, "schedule": "cosine"}
+    defaults = {**Model.defaults, "lr": 1e-2, "schedule": "cosine"}
 
     def __init__(
         self,

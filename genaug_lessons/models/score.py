@@ -88,6 +88,7 @@ def denoising_score_loss(score: Score, x: Tensor, noise: Tensor, sigma: float | 
 
     Source: Vincent 2011, section 4.
     """
+    _check_sigma(sigma)
     return explicit_score_loss(score, x + sigma * noise, -noise / sigma)
 
 
@@ -104,6 +105,11 @@ def hutchinson_divergence(score: Score, x: Tensor, directions: Tensor) -> Tensor
     """
     x, s = _followed(score, x)
     return _curvature(s, x, directions.flatten(1))
+
+
+def _check_sigma(sigma: float | Tensor) -> None:
+    if not isinstance(sigma, Tensor) and not sigma > 0:  # to look into a tensor is to wait for it
+        raise ValueError(f"sigma must be above 0, got {sigma}")
 
 
 def _followed(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -164,6 +170,8 @@ class ScoreNetwork(Model):
         self.sigmas, self.objective, self.classes = check_levels(sigmas), objective, classes
         self.needs_labels = classes is not None
         self.support = support or ("unit" if len(self.shape) == 3 else "real")
+        levels = torch.tensor(self.sigmas, device=generator.device)
+        self.register_buffer("levels", levels, persistent=False)
         size = math.prod(self.shape)
         sizes = (size + 1 + (classes or 0), *hidden, size)
         self.network = mlp(sizes, smooth=True, generator=generator)
@@ -176,6 +184,7 @@ class ScoreNetwork(Model):
             sigma: above 0, one for all or (B,); to be trusted between the last level and the first.
             label: (B,) labels for a conditional network; refused by the others.
         """
+        _check_sigma(sigma)
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None]
         places = x.flatten(1) / (1 + sigma.square()).sqrt()  # of one size at every level
         inputs = self.with_label(torch.cat([places, sigma.log()], dim=1), label)
@@ -189,9 +198,9 @@ class ScoreNetwork(Model):
 
         def loss(batch: Batch, generator: torch.Generator) -> Tensor:
             x, label = batch.x, None if self.classes is None else batch.y
-            levels = torch.tensor(self.sigmas, device=self.device)
-            settings = {"generator": generator, "device": self.device}
-            sigma = levels[torch.randint(len(levels), (len(x),), **settings)]
+            count, size = len(self.levels), (len(x),)
+            which = torch.randint(count, size, generator=generator, device=generator.device)
+            sigma = self.levels[which]
             noise = normal(tuple(x.shape), generator)
             losses = self.loss(x, sigma, noise, label, generator)
             return (sigma.square() * losses).mean()
