@@ -768,6 +768,12 @@ def test_data_where_the_noise_never_is_are_refused_before_training(of, said):
     refused_before_it_begins(model, lambda model: train(model, of()), said)
 
 
+def test_an_energy_model_takes_examples_of_its_own_shape():
+    said = r"data must have examples of shape \(2,\), got \(3,\)"
+    of = Dataset(torch.full((4, 3), 0.5))
+    refused_before_it_begins(energy_model(rng(), shape=2), lambda model: train(model, of), said)
+
+
 PLAY = {
     "no step of the critic": (
         {"critic_steps": 0},
