@@ -6,6 +6,7 @@ the generator, so that the global random state is left alone.
 
 import math
 from collections.abc import Sequence
+from functools import partial
 from itertools import pairwise
 
 import torch
@@ -14,6 +15,8 @@ from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
 from genaug_lessons.random import uniform
+
+SHARPNESS = 5  # of the softplus in smooth networks
 
 
 def linear(
@@ -105,22 +108,26 @@ def mlp(
     dropout: float = 0.0,
     leak: float = 0.0,
     batch_norm: bool = False,
+    smooth: bool = False,
     generator: torch.Generator,
 ) -> Net:
     """A dense ReLU network through the given sizes, the first being the inputs.
 
     `mlp((64, 10))` is one linear layer; batch normalisation, where wanted, stands before each
     ReLU, in place of a bias, which it would take away; dropout stands behind. A leak is the slope
-    of the ReLU below 0.
+    of the ReLU below 0; a smooth network has log(1 + exp(5 a)) / 5 (softplus), without a bend, in
+    its place.
     """
     _check_sizes(sizes)
     *hidden, outputs = sizes[1:]
     layers, width = [], sizes[0]
+    straight = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
+    bend = partial(nn.Softplus, SHARPNESS) if smooth else straight
     for size in hidden:
         layers.append(linear(width, size, bias=not batch_norm, generator=generator))
         if batch_norm:
             layers.append(BatchNorm(size, device=generator.device))
-        layers += [nn.LeakyReLU(leak) if leak else nn.ReLU(), Dropout(dropout)]
+        layers += [bend(), Dropout(dropout)]
         width = size
     return Net(*layers, linear(width, outputs, generator=generator))
 

@@ -20,6 +20,8 @@ from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.nce import EnergyModel, UniformNoise
+from genaug_lessons.models.score import ScoreNetwork
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
 from genaug_lessons.training import Training, fit
@@ -77,6 +79,18 @@ def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
     """A small GAN."""
     sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
     return GAN(shape, generator=rng, **{**sizes, **settings})
+
+
+def score_network(rng: torch.Generator, shape=PICTURE, **settings) -> ScoreNetwork:
+    """A small score network of three levels of noise."""
+    settings = {"hidden": (16,), "sigmas": (1.0, 0.4, 0.2), **settings}
+    return ScoreNetwork(shape, generator=rng, **settings)
+
+
+def energy_model(rng: torch.Generator, shape=PICTURE, noise=None, **settings) -> EnergyModel:
+    """A small energy model that learns from noise in the unit box, or other noise."""
+    noise = noise or UniformNoise(shape, 0.0, 1.0)
+    return EnergyModel(shape, noise=noise, generator=rng, **{"hidden": (16,), **settings})
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -185,13 +199,38 @@ KINDS = (
         network="cnn",
         hidden=(4, 8),
     ),
-    _kind("gmm", gmm, moons, "samples em", shape=2),
-    _kind("shrunk gmm", gmm, lambda: split().pool, "shapes samples em", pooled=0.2, sphere=0.2),
+    _kind("score network", score_network, lambda: split().pool, "shapes samples"),
+    _kind(
+        "conditional score network",
+        score_network,
+        lambda: split().labelled,
+        "shapes labels samples",
+        classes=10,
+    ),
+    _kind("sliced score network", score_network, moons, "samples", shape=2, objective="sliced"),
+    _kind("implicit score network", score_network, moons, "samples", shape=2, objective="implicit"),
+    _kind(
+        "score network per class",
+        lambda rng: PerClass(lambda: score_network(rng, shape=2), classes=2),
+        moons,
+        "labels samples",
+    ),
+    _kind("energy model", energy_model, lambda: split().pool, "shapes density"),
+    _kind(
+        "energy model against a mixture",
+        lambda rng: energy_model(rng, shape=2, noise=gmm(rng, shape=2), ratio=3),
+        moons,
+        "density",
+    ),
+    _kind("gmm", gmm, moons, "samples em density", shape=2),
+    _kind(
+        "shrunk gmm", gmm, lambda: split().pool, "shapes samples em density", pooled=0.2, sphere=0.2
+    ),
     _kind(
         "gmm of classes",
         gmm,
         joined,
-        "shapes labels samples classifies em",
+        "shapes labels samples classifies em density",
         classes=10,
         pooled=0.5,
         sphere=0.1,

@@ -334,6 +334,20 @@ def test_reconstructions_are_within_the_support_and_nothing_about_them_is_random
     assert (errors > 0).all()
 
 
+# has a density
+
+
+@kinds(can="density")
+def test_a_density_is_a_number_for_each_example_whatever_stands_beside_it(kind):
+    model, x = kind.new(), kind.data()[:5].values
+    run(model, kind.data(), 2)
+    found = model.log_density(x)
+    assert found.shape == (5,)
+    assert found.isfinite().all()
+    assert torch.equal(found, model.log_density(x))
+    torch.testing.assert_close(model.log_density(x[2:3]), found[2:3])
+
+
 # shapes
 
 

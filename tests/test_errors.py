@@ -6,6 +6,7 @@ from kinds import (
     PICTURE,
     autoencoder,
     classifier,
+    energy_model,
     ensemble,
     gan,
     gmm,
@@ -13,6 +14,7 @@ from kinds import (
     kinds,
     moons,
     run,
+    score_network,
     split,
     stacked,
     vae,
@@ -27,6 +29,9 @@ from genaug_lessons.models.corruption import GaussianNoise, Masking
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.langevin import annealed_langevin, geometric_levels, langevin
+from genaug_lessons.models.nce import UniformNoise, critic_log_density, info_nce_loss
+from genaug_lessons.models.score import denoising_score_loss
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -289,6 +294,90 @@ MODELS = {
     "a reward for a penalty": (
         lambda: dirac_game(lr=0.1, steps=1, penalty=-1.0),
         "penalty must be at least 0, got -1.0",
+    ),
+    "an unknown objective": (
+        lambda: score_network(rng(), objective="explicit"),
+        "objective must be one of .*'denoising', 'sliced', 'implicit'.*, got 'explicit'",
+    ),
+    "a score network of one class": (
+        lambda: score_network(rng(), classes=1),
+        "classes must be at least 2, or None for no labels, got 1",
+    ),
+    "an unknown support of a score network": (
+        lambda: score_network(rng(), support="binary"),
+        'support must be "unit" or "real", got \'binary\'',
+    ),
+    "no levels of noise": (
+        lambda: score_network(rng(), sigmas=()),
+        r"sigmas must be numbers above 0, each below the one before, got \[\]",
+    ),
+    "rising levels of noise": (
+        lambda: score_network(rng(), sigmas=(0.1, 1.0)),
+        r"sigmas must be .* each below the one before, got \[0.1, 1.0\]",
+    ),
+    "the same level of noise twice": (
+        lambda: score_network(rng(), sigmas=(1.0, 1.0)),
+        r"sigmas must be .* each below the one before, got \[1.0, 1.0\]",
+    ),
+    "a level without noise": (
+        lambda: score_network(rng(), sigmas=(1.0, 0.0)),
+        r"sigmas must be numbers above 0, .*, got \[1.0, 0.0\]",
+    ),
+    "a level of endless noise": (
+        lambda: score_network(rng(), sigmas=(HUGE, 1.0)),
+        r"sigmas must be .*, got \[inf, 1.0\]",
+    ),
+    "a level of NaN": (
+        lambda: score_network(rng(), sigmas=(NAN,)),
+        r"sigmas must be .*, got \[nan\]",
+    ),
+    "one level for a sequence": (
+        lambda: geometric_levels(1.0, 0.1, 1),
+        "count must be an integer of at least 2, got 1",
+    ),
+    "half a level": (
+        lambda: geometric_levels(1.0, 0.1, 2.5),
+        "count must be an integer of at least 2, got 2.5",
+    ),
+    "a sequence that rises": (
+        lambda: geometric_levels(0.1, 1.0, 2),
+        "sigmas must be .* each below the one before",
+    ),
+    "a sequence down to nothing": (
+        lambda: geometric_levels(1.0, 0.0, 3),
+        "sigmas must be numbers above 0",
+    ),
+    "a sequence from nothing": (
+        lambda: geometric_levels(0.0, 0.1, 3),
+        "first must be above 0, got 0.0",
+    ),
+    "a ratio of none": (
+        lambda: energy_model(rng(), ratio=0),
+        "ratio must be an integer of at least 1, got 0",
+    ),
+    "half a ratio": (
+        lambda: energy_model(rng(), ratio=0.5),
+        "ratio must be an integer of at least 1, got 0.5",
+    ),
+    "noise by name": (
+        lambda: energy_model(rng(), noise="normal"),
+        "noise must draw examples and know its density, .*, got 'normal'",
+    ),
+    "noise without a density": (
+        lambda: energy_model(rng(), noise=vae(rng())),
+        "noise must draw examples and know its density, .*, got VAE",
+    ),
+    "noise of another shape": (
+        lambda: energy_model(rng(), shape=3, noise=gmm(rng(), shape=2)),
+        r"noise must draw examples of shape \(3,\), got \(2,\)",
+    ),
+    "noise with labels beside it": (
+        lambda: energy_model(rng(), shape=2, noise=data.ring()),
+        r"noise must draw examples of shape \(2,\), got Dataset",
+    ),
+    "a box without an inside": (
+        lambda: UniformNoise(2, 1.0, 1.0),
+        "low must be below high, got 1.0 and 1.0",
     ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
@@ -564,11 +653,125 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
         lambda rng: vae(rng, classes=10),
         lambda rng: gmm(rng, classes=10),
         lambda rng: gan(rng, classes=10),
+        lambda rng: score_network(rng, classes=10),
     ],
-    ids=["classifier", "vae", "gmm", "gan"],
+    ids=["classifier", "vae", "gmm", "gan", "score network"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
+
+
+SCORES = {
+    "a step of nothing": (lambda: chain(step_size=0.0), "step_size must be above 0, got 0.0"),
+    "a step of NaN": (lambda: chain(step_size=NAN), "step_size must be above 0, got nan"),
+    "no steps": (lambda: chain(steps=0), "steps must be an integer of at least 1, got 0"),
+    "half a step": (lambda: chain(steps=0.5), "steps must be an integer of at least 1, got 0.5"),
+    "annealing by steps of nothing": (
+        lambda: chain(sigmas=(1.0,), step_size=-1.0),
+        "step_size must be above 0, got -1.0",
+    ),
+    "annealing without steps": (
+        lambda: chain(sigmas=(1.0,), steps=0),
+        "steps must be an integer of at least 1, got 0",
+    ),
+    "annealing that heats": (
+        lambda: chain(sigmas=(0.5, 1.0)),
+        r"sigmas must be numbers above 0, each below the one before, got \[0.5, 1.0\]",
+    ),
+    "a chain elsewhere": (
+        lambda: chain(x=X.to("meta")),
+        r"generator must be on the device of the places \(meta\)",
+    ),
+    "an annealed chain elsewhere": (
+        lambda: chain(x=X.to("meta"), sigmas=(1.0,)),
+        r"generator must be on the device of the places \(meta\)",
+    ),
+    "samples by steps of nothing": (
+        lambda: score_network(rng()).sample(2, step_size=0.0, generator=rng()),
+        "step_size must be above 0, got 0.0",
+    ),
+    "samples without steps": (
+        lambda: score_network(rng()).sample(2, steps=0, generator=rng()),
+        "steps must be an integer of at least 1, got 0",
+    ),
+    "samples elsewhere": (
+        lambda: score_network(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
+    "a score without noise": (
+        lambda: score_network(rng(), shape=2).score(X, 0.0),
+        "sigma must be above 0, got 0.0",
+    ),
+    "a score without its labels": (
+        lambda: score_network(rng(), classes=10).score(labelled().x, 1.0),
+        "label must be given: this model is conditional",
+    ),
+    "a score with unwanted labels": (
+        lambda: score_network(rng(), shape=2).score(X, 1.0, Y),
+        "label must not be given: this model knows no labels",
+    ),
+    "denoising without noise": (
+        lambda: denoising_score_loss(torch.neg, X, X, 0.0),
+        "sigma must be above 0, got 0.0",
+    ),
+    "denoising of NaN": (
+        lambda: denoising_score_loss(torch.neg, X, X, NAN),
+        "sigma must be above 0, got nan",
+    ),
+    "smoothing by less than nothing": (
+        lambda: data.ring().smoothed(-0.1),
+        "sigma must be at least 0, got -0.1",
+    ),
+    "pairs that are not square": (
+        lambda: info_nce_loss(X),
+        r"scores must have shape \(K, K\), got \(4, 2\)",
+    ),
+    "scores of no pairs": (
+        lambda: info_nce_loss(X[0]),
+        r"scores must have shape \(K, K\), got \(2,\)",
+    ),
+    "a critic that saw no noise": (
+        lambda: critic_log_density(X, X, ratio=0.0),
+        "ratio must be above 0, got 0.0",
+    ),
+}
+
+
+def chain(x=X, sigmas=None, **settings):
+    """Asks for a chain, of which no step is taken."""
+    settings = {"step_size": 0.1, "steps": 1, "generator": rng(), **settings}
+    if sigmas is None:
+        return langevin(torch.neg, x, **settings)
+    return annealed_langevin(torch.neg, x, sigmas, **settings)
+
+
+@over(SCORES)
+def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
+
+
+@pytest.mark.parametrize(
+    ("of", "said"),
+    [
+        (moons, r"its density is 0 at \d+ of 200 rows"),
+        (
+            lambda: Dataset(torch.tensor([[0.5, 0.5], [0.5, 1.5]])),
+            "its density is 0 at 1 of 2 rows",
+        ),
+        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 200 rows"),
+    ],
+    ids=["moons", "a row outside", "augmented moons"],
+)
+def test_data_where_the_noise_never_is_are_refused_before_training(of, said):
+    model, said = energy_model(rng(), shape=2), "noise must have support wherever data are: " + said
+    refused_before_it_begins(model, lambda model: train(model, of()), said)
+
+
+def test_an_energy_model_takes_examples_of_its_own_shape():
+    said = r"data must have examples of shape \(2,\), got \(3,\)"
+    of = Dataset(torch.full((4, 3), 0.5))
+    refused_before_it_begins(energy_model(rng(), shape=2), lambda model: train(model, of), said)
 
 
 PLAY = {

@@ -41,6 +41,19 @@ def test_layers_start_with_the_bounds_of_torchs_own(make, _):
         assert mine.abs().max().item() == pytest.approx(largest, rel=10 / len(mine.flatten()))
 
 
+def test_a_smooth_network_has_a_softplus_in_place_of_every_bend():
+    network, x = (
+        mlp((3, 5, 4, 2), smooth=True, generator=generator(0)),
+        normal((7, 3), generator(1)),
+    )
+    layers = [layer for layer in network if isinstance(layer, nn.Linear)]
+    for layer in layers[:-1]:
+        x = (1 + (5 * layer(x)).exp()).log() / 5
+    torch.testing.assert_close(network(normal((7, 3), generator(1))), layers[-1](x))
+    same = mlp((3, 5, 4, 2), generator=generator(0)).state_dict()
+    assert all(torch.equal(value, same[name]) for name, value in network.state_dict().items())
+
+
 def test_dropout_is_torchs_formula_under_the_same_mask():
     x, p = normal((64, 32), generator(0)), 0.3
     mask = uniform((64, 32), generator(1)) >= p
