@@ -20,6 +20,7 @@ from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
 from genaug_lessons.training import Training, fit
@@ -77,6 +78,11 @@ def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
     """A small GAN."""
     sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
     return GAN(shape, generator=rng, **{**sizes, **settings})
+
+
+def rbm(rng: torch.Generator, shape=PICTURE, **settings) -> RBM:
+    """A small restricted Boltzmann machine."""
+    return RBM(shape, 16, generator=rng, **settings)
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -202,17 +208,33 @@ KINDS = (
         moons,
         "labels samples em",
     ),
+    _kind("rbm", rbm, lambda: split().pool, "shapes samples chains"),
+    _kind("gaussian rbm", rbm, moons, "samples chains", shape=2, visible="gaussian"),
+    _kind(
+        "rbm with labels",
+        rbm,
+        lambda: split().labelled,
+        "shapes labels samples chains",
+        classes=10,
+    ),
+    _kind(
+        "rbm per class",
+        lambda rng: PerClass(lambda: rbm(rng, shape=2, visible="gaussian"), classes=2),
+        moons,
+        "labels samples chains",
+    ),
 )
 
 
 def kinds(can: str = "trains", but: str = ""):
     """Runs a test once for each kind that has the capability; all of them train.
 
-    Kinds with the word `but` are left out: "em" for those without gradients and learning
-    rates, "game" for those of two players, where the fall of one's loss is the rise of another's.
+    Kinds with one of the words in `but` are left out: "em" for those without gradients and
+    learning rates, "chains" for those with updates and settings of their own, "game" for those of
+    two players, where the fall of one's loss is the rise of another's.
     """
     able = [kind for kind in KINDS if can == "trains" or can in kind.can]
-    chosen = [kind for kind in able if but not in kind.can]
+    chosen = [kind for kind in able if not kind.can & set(but.split())]
     return pytest.mark.parametrize("kind", chosen, ids=[kind.name for kind in chosen])
 
 

@@ -12,6 +12,7 @@ from kinds import (
     joined,
     kinds,
     moons,
+    rbm,
     run,
     split,
     stacked,
@@ -27,6 +28,7 @@ from genaug_lessons.models.corruption import GaussianNoise, Masking
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -125,6 +127,7 @@ DATA = {
     "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
     "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
     "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
+    "bars of one pixel": (lambda: data.bars_and_stripes(1), "side must be at least 2, got 1"),
     "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
@@ -290,6 +293,22 @@ MODELS = {
         lambda: dirac_game(lr=0.1, steps=1, penalty=-1.0),
         "penalty must be at least 0, got -1.0",
     ),
+    "an rbm without hidden units": (
+        lambda: RBM(2, 0, generator=rng()),
+        "hidden must be an integer of at least 1, got 0",
+    ),
+    "half a hidden unit": (
+        lambda: RBM(2, 1.5, generator=rng()),
+        "hidden must be an integer of at least 1, got 1.5",
+    ),
+    "an rbm of one class": (
+        lambda: rbm(rng(), classes=1),
+        "classes must be at least 2, or None for no labels, got 1",
+    ),
+    "unknown visible units": (
+        lambda: rbm(rng(), visible="poisson"),
+        'visible must be "binary" or "gaussian", got \'poisson\'',
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -326,6 +345,30 @@ SAMPLING = {
     "a gan's generator on another device": (
         lambda _: gan(rng()).to("meta").sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\)",
+    ),
+    "an rbm's generator on another device": (
+        lambda _: rbm(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
+    "a chain of no steps": (
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "a chain of half a step": (
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0.5",
+    ),
+    "label units without labels": (
+        lambda _: sample(rbm(rng(), classes=10), 2),
+        "label must be given, 0 to 9: .* conditional",
+    ),
+    "labels without label units": (
+        lambda _: sample(rbm(rng()), 2, 1),
+        "label must not be given: this model knows no labels",
+    ),
+    "visible units without their labels": (
+        lambda _: rbm(rng(), classes=10).to_visible(labelled().x),
+        "label must be given: this model is conditional",
     ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
@@ -564,8 +607,9 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
         lambda rng: vae(rng, classes=10),
         lambda rng: gmm(rng, classes=10),
         lambda rng: gan(rng, classes=10),
+        lambda rng: rbm(rng, classes=10),
     ],
-    ids=["classifier", "vae", "gmm", "gan"],
+    ids=["classifier", "vae", "gmm", "gan", "rbm"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
@@ -592,6 +636,40 @@ PLAY = {
 @over(PLAY)
 def test_a_game_that_cannot_be_played_is_refused_before_it_begins(wrong, said):
     refused_before_it_begins(gan(rng()), lambda model: train(model, **wrong), said)
+
+
+CHAINS = {
+    "no Gibbs steps": (
+        {"gibbs_steps": 0},
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "half a Gibbs step": ({"gibbs_steps": 1.5}, "gibbs_steps must be an integer .* got 1.5"),
+    "fewer chains than none": (
+        {"persistent_chains": -1},
+        "persistent_chains must be an integer of at least 0, got -1",
+    ),
+    "momentum without end": ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1.0"),
+    "momentum backwards": ({"momentum": -0.1}, r"momentum must lie in \[0, 1\), got -0.1"),
+    "growth for decay": ({"weight_decay": -1e-3}, "weight_decay must be at least 0, got -0.001"),
+    "decay of NaN": ({"weight_decay": NAN}, "weight_decay must be at least 0, got nan"),
+}
+
+
+@over(CHAINS)
+def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
+    refused_before_it_begins(rbm(rng()), lambda model: train(model, **wrong), said)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.full((3, 1, 8, 8), 2.0), r"x must lie in \[0, 1\] .* got values from 2 to 2"),
+        (Dataset(torch.zeros(3, 1, 8, 8)), 'data must have support "unit" .* got "real"'),
+    ],
+    ids=["a bare tensor", "a data set"],
+)
+def test_visible_values_outside_the_support_are_refused_before_training(x, said):
+    refused_before_it_begins(rbm(rng()), lambda model: train(model, x), said)
 
 
 @over(TRANSFORMS)
