@@ -29,6 +29,14 @@ from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.rbm import RBM
+from genaug_lessons.models.rbm_likelihood import (
+    annealed_log_partition,
+    exact_states,
+    log_likelihood,
+    log_partition,
+    pseudo_log_likelihood,
+    reverse_annealed_log_partition,
+)
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -670,6 +678,106 @@ def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
 )
 def test_visible_values_outside_the_support_are_refused_before_training(x, said):
     refused_before_it_begins(rbm(rng()), lambda model: train(model, x), said)
+
+
+def small(**settings):
+    """An RBM of the plane."""
+    return RBM(2, 3, generator=rng(), **settings)
+
+
+def annealed(**settings):
+    return annealed_log_partition(small(), generator=rng(), **settings)
+
+
+LIKELIHOODS = {
+    "too many hidden units to count": (
+        lambda: log_partition(RBM(30, 26, generator=rng())),
+        "hidden layer must have at most 25 units .*, got 26: use annealed_log_partition",
+    ),
+    "too many visible units to count": (
+        lambda: log_partition(RBM(26, 30, generator=rng())),
+        "visible layer must have at most 25 units .*, got 26: use annealed_log_partition",
+    ),
+    "too many hidden units to draw from": (
+        lambda: exact_states(RBM(2, 26, generator=rng()), 5, generator=rng()),
+        "hidden layer must have at most 25 units .*, got 26",
+    ),
+    "no states to draw": (
+        lambda: exact_states(small(), 0, generator=rng()),
+        "n must be an integer of at least 1, got 0",
+    ),
+    "Gaussian units to count": (
+        lambda: log_partition(small(visible="gaussian"), layer="visible"),
+        'layer must be "hidden" for Gaussian visible units, got "visible"',
+    ),
+    "an unknown layer": (
+        lambda: log_partition(small(), layer="top"),
+        'layer must be "hidden" or "visible", got \'top\'',
+    ),
+    "a grey picture": (
+        lambda: log_likelihood(small(), X + 0.5, log_z=0.0),
+        "x must hold only 0 and 1, got values from 0.5 to 0.5: a grey picture",
+    ),
+    "a negative picture": (
+        lambda: pseudo_log_likelihood(small(), X - 1),
+        "x must hold only 0 and 1, got values from -1 to -1",
+    ),
+    "examples of another shape": (
+        lambda: log_likelihood(small(), torch.zeros(4, 3), log_z=0.0),
+        r"x must have examples of shape \(2,\), got \(3,\)",
+    ),
+    "a likelihood without labels": (
+        lambda: log_likelihood(small(classes=2), X, log_z=0.0),
+        "label must be given",
+    ),
+    "a pseudo-likelihood of real values": (
+        lambda: pseudo_log_likelihood(small(visible="gaussian"), X),
+        "model must have binary visible units, got 'gaussian'",
+    ),
+    "betas that start late": (
+        lambda: annealed(betas=torch.linspace(0.1, 1, 5)),
+        r"betas must rise from 0 to 1, got tensor\(\[0.1",
+    ),
+    "betas that end early": (
+        lambda: annealed(betas=torch.linspace(0, 0.9, 5)),
+        "betas must rise from 0 to 1",
+    ),
+    "betas that fall": (
+        lambda: annealed(betas=torch.tensor([0.0, 0.6, 0.4, 1])),
+        "betas must rise from 0 to 1",
+    ),
+    "betas from 1 to 0 backwards": (
+        lambda: reverse_annealed_log_partition(
+            small(), X, betas=torch.linspace(1, 0, 5), generator=rng()
+        ),
+        "betas must rise from 0 to 1",
+    ),
+    "a single beta": (
+        lambda: annealed(betas=torch.ones(1)),
+        "betas must rise from 0 to 1",
+    ),
+    "a table of betas": (lambda: annealed(betas=torch.eye(2)), "betas must rise from 0 to 1"),
+    "a single run": (lambda: annealed(runs=1), "runs must be an integer of at least 2, got 1"),
+    "half a run": (lambda: annealed(runs=2.5), "runs must be an integer of at least 2, got 2.5"),
+    "a base of another shape": (
+        lambda: annealed(base=torch.zeros(3)),
+        r"base must have shape \(2,\), got \(3,\)",
+    ),
+    "a single run backwards": (
+        lambda: reverse_annealed_log_partition(small(), X[:1], generator=rng()),
+        r"v must have shape \(R, 2\) with R above 1, got \(1, 2\)",
+    ),
+    "states of another shape backwards": (
+        lambda: reverse_annealed_log_partition(small(), torch.zeros(4, 3), generator=rng()),
+        r"v must have shape \(R, 2\) with R above 1, got \(4, 3\)",
+    ),
+}
+
+
+@over(LIKELIHOODS)
+def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
 
 
 @over(TRANSFORMS)
