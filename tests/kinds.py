@@ -18,6 +18,7 @@ from genaug_lessons.model import Model
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
+from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.rbm import RBM
@@ -83,6 +84,11 @@ def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
 def rbm(rng: torch.Generator, shape=PICTURE, **settings) -> RBM:
     """A small restricted Boltzmann machine."""
     return RBM(shape, 16, generator=rng, **settings)
+
+
+def dbn(rng: torch.Generator, shape=PICTURE, **settings) -> DBN:
+    """A small deep belief network."""
+    return DBN(shape, (16, 12), generator=rng, **settings)
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -222,6 +228,20 @@ KINDS = (
         lambda rng: PerClass(lambda: rbm(rng, shape=2, visible="gaussian"), classes=2),
         moons,
         "labels samples chains",
+    ),
+    _kind("dbn", dbn, lambda: split().pool, "shapes samples chains stack"),
+    _kind(
+        "dbn with labels",
+        dbn,
+        lambda: split().labelled,
+        "shapes labels samples chains stack",
+        classes=10,
+    ),
+    _kind(
+        "dbn per class",
+        lambda rng: PerClass(lambda: dbn(rng, shape=2, visible="gaussian"), classes=2),
+        moons,
+        "labels samples chains stack",
     ),
 )
 

@@ -188,6 +188,7 @@ def test_an_unknown_setting_is_named_with_those_there_are(kind):
     if "chains" in kind.can:
         known.remove("betas")
         known += ["gibbs_steps", "momentum", "persistent_chains"]
+    known += ["layers"] if "stack" in kind.can else []
     said = re.escape(f"does not know the setting 'learning_rate'; it has {sorted(known)}")
     with pytest.raises(ValueError, match=said):
         run(kind.new(), kind.data(), 1, learning_rate=0.9)

@@ -6,6 +6,7 @@ from kinds import (
     PICTURE,
     autoencoder,
     classifier,
+    dbn,
     ensemble,
     gan,
     gmm,
@@ -25,6 +26,7 @@ from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.dbn import DBN, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
@@ -317,6 +319,26 @@ MODELS = {
         lambda: rbm(rng(), visible="poisson"),
         'visible must be "binary" or "gaussian", got \'poisson\'',
     ),
+    "a stack of nothing": (
+        lambda: DBN(2, (), generator=rng()),
+        r"hidden must hold the units of at least one layer, got \(\)",
+    ),
+    "a stack with an empty layer": (
+        lambda: DBN(2, (3, 0), generator=rng()),
+        "hidden must be an integer of at least 1, got 0",
+    ),
+    "an rbm that is not the other turned around": (
+        lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels .*, got 3 x 4",
+    ),
+    "an rbm with labels to turn around": (
+        lambda: turn_around(*DBN(2, (3, 2), classes=2, generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels",
+    ),
+    "Gaussian units to turn around": (
+        lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels above another such",
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -365,6 +387,22 @@ SAMPLING = {
     "a chain of half a step": (
         lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, generator=rng()),
         "gibbs_steps must be an integer of at least 1, got 0.5",
+    ),
+    "a stack's generator on another device": (
+        lambda _: dbn(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
+    "a stack's chain of no steps": (
+        lambda _: dbn(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "a labelled stack without labels": (
+        lambda _: sample(dbn(rng(), classes=10), 2),
+        "label must be given, 0 to 9: .* conditional",
+    ),
+    "a stack with unwanted labels": (
+        lambda _: sample(dbn(rng()), 2, 1),
+        "label must not be given: this model knows no labels",
     ),
     "label units without labels": (
         lambda _: sample(rbm(rng(), classes=10), 2),
@@ -616,8 +654,9 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
         lambda rng: gmm(rng, classes=10),
         lambda rng: gan(rng, classes=10),
         lambda rng: rbm(rng, classes=10),
+        lambda rng: dbn(rng, classes=10),
     ],
-    ids=["classifier", "vae", "gmm", "gan", "rbm"],
+    ids=["classifier", "vae", "gmm", "gan", "rbm", "dbn"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
@@ -668,6 +707,18 @@ def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
     refused_before_it_begins(rbm(rng()), lambda model: train(model, **wrong), said)
 
 
+LAYERS = {
+    "a layer too high": ((2,), r"layers must be one or more of \[0, 1\], got \(2,\)"),
+    "no layer": ((), r"layers must be one or more of \[0, 1\], got \(\)"),
+    "a bare number for layers": (0, r"layers must be one or more of \[0, 1\], got 0"),
+}
+
+
+@over(LAYERS)
+def test_layers_that_are_not_there_are_refused_before_training(wrong, said):
+    refused_before_it_begins(dbn(rng()), lambda model: train(model, layers=wrong), said)
+
+
 @pytest.mark.parametrize(
     ("x", "said"),
     [
@@ -687,6 +738,12 @@ def small(**settings):
 
 def annealed(**settings):
     return annealed_log_partition(small(), generator=rng(), **settings)
+
+
+def bound(x, **settings):
+    return DBN(2, (3, 2), generator=rng()).variational_bound(
+        x, log_z=0.0, generator=rng(), **settings
+    )
 
 
 LIKELIHOODS = {
@@ -729,6 +786,14 @@ LIKELIHOODS = {
     "a likelihood without labels": (
         lambda: log_likelihood(small(classes=2), X, log_z=0.0),
         "label must be given",
+    ),
+    "a bound of a grey picture": (
+        lambda: bound(X + 0.5),
+        "x must hold only 0 and 1, got values from 0.5 to 0.5: a grey picture",
+    ),
+    "a bound without draws": (
+        lambda: bound(X, draws=0),
+        "draws must be an integer of at least 1, got 0",
     ),
     "a pseudo-likelihood of real values": (
         lambda: pseudo_log_likelihood(small(visible="gaussian"), X),

@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model
-from genaug_lessons.random import bernoulli, check_device, normal, uniform
+from genaug_lessons.random import bernoulli, check_device, normal
 
 START_STD = 0.01  # of the first weights; biases start at 0
 GAP = "free-energy gap"
@@ -77,7 +77,7 @@ class RBM(Model):
         generator: torch.Generator,
     ):
         super().__init__(shape)
-        _check_count("hidden", hidden, 1)
+        check_count("hidden", hidden, 1)
         if classes is not None and classes < 2:
             raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
         if visible not in ("binary", "gaussian"):
@@ -164,6 +164,10 @@ class RBM(Model):
             label = F.one_hot(drawn, self.classes).to(values)
         return torch.cat([values, label], 1)
 
+    def draw_data(self, x: Tensor, label: Tensor | None, generator: torch.Generator) -> Tensor:
+        """The states v (B, V) of examples x (B, *shape), grey values drawn as chances of a 1."""
+        return self.to_visible(bernoulli(x, generator) if self.visible == "binary" else x, label)
+
     @torch.no_grad()
     def gibbs_chain(
         self, v: Tensor, *, clamp_label: bool = False, generator: torch.Generator
@@ -199,7 +203,7 @@ class RBM(Model):
             generator: on the model's device.
         """
         check_device(generator, self.device, "model")
-        _check_count("gibbs_steps", gibbs_steps, 1)
+        check_count("gibbs_steps", gibbs_steps, 1)
         v = self.to_visible(self._noise(n, generator), self.labels_for(n, label))
         clamp_label = self.classes is not None
         chain = self.gibbs_chain(v, clamp_label=clamp_label, generator=generator)
@@ -213,9 +217,8 @@ class RBM(Model):
 
     def _noise(self, n: int, generator: torch.Generator) -> Tensor:
         shape = (n, self.size)
-        if self.visible == "gaussian":
-            return normal(shape, generator)
-        return uniform(shape, generator).ge_(0.5)
+        noise = normal(shape, generator)
+        return (noise if self.visible == "gaussian" else noise.ge(0)).to(self.W)
 
     def _parts(self, v: Tensor) -> tuple[Tensor, Tensor]:
         """The units of the example (B, size) and those of the label (B, C), perhaps none."""
@@ -244,8 +247,8 @@ class ContrastiveUpdate:
         gibbs_steps: int,
         persistent_chains: int,
     ):
-        _check_count("gibbs_steps", gibbs_steps, 1)
-        _check_count("persistent_chains", persistent_chains, 0)
+        check_count("gibbs_steps", gibbs_steps, 1)
+        check_count("persistent_chains", persistent_chains, 0)
         if not 0 <= momentum < 1:
             raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
         if not weight_decay >= 0:
@@ -259,8 +262,7 @@ class ContrastiveUpdate:
     @torch.no_grad()
     def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
         model = self.model
-        x = bernoulli(batch.x, generator) if model.visible == "binary" else batch.x
-        v = model.to_visible(x, None if model.classes is None else batch.y)
+        v = model.draw_data(batch.x, None if model.classes is None else batch.y, generator)
         h = self._start(v, generator)
         for _ in range(self.gibbs_steps - 1):
             h = model.draw_hidden(model.draw_visible(h, generator), generator)
@@ -306,6 +308,7 @@ class ContrastiveUpdate:
             parameter.add_(velocity)
 
 
-def _check_count(name: str, value: int, least: int) -> None:
+def check_count(name: str, value: int, least: int) -> None:
+    """Raise a ValueError unless the value is an integer of at least `least`."""
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")

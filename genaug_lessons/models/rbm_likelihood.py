@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.models.rbm import RBM, softplus
+from genaug_lessons.models.rbm import RBM, check_count, softplus
 from genaug_lessons.random import check_device, uniform
 
 MOST = 25  # units of a layer whose 2^25 states are still counted one by one
@@ -66,8 +66,7 @@ def exact_states(model: RBM, n: int, *, generator: torch.Generator) -> Tensor:
     Raises:
         ValueError: a hidden layer above 25 units, whose states cannot be counted.
     """
-    if not isinstance(n, int) or n < 1:
-        raise ValueError(f"n must be an integer of at least 1, got {n!r}")
+    check_count("n", n, 1)
     check_device(generator, model.device, "model")
     log_p = -torch.cat(list(_hidden_energies(model))).double()
     until = log_p.softmax(0).cumsum(0)
@@ -90,7 +89,7 @@ def log_likelihood(
     Raises:
         ValueError: values that are no states of the visible units.
     """
-    _check_states(model, x)
+    check_states(model, x)
     return -model.free_energy(model.to_visible(x, label)) - log_z
 
 
@@ -102,7 +101,7 @@ def pseudo_log_likelihood(model: RBM, x: Tensor, label: Tensor | None = None) ->
     """
     if model.visible != "binary":
         raise ValueError(f"model must have binary visible units, got {model.visible!r}")
-    _check_states(model, x)
+    check_states(model, x)
     v = model.to_visible(x, label)
     inputs, total = model.hidden_input(v), 0.0
     before = softplus(inputs).sum(1)
@@ -112,6 +111,17 @@ def pseudo_log_likelihood(model: RBM, x: Tensor, label: Tensor | None = None) ->
         rise = before - after - change * model.a[unit]  # of the free energy, by flipping the unit
         total = total + F.logsigmoid(rise)
     return total
+
+
+def check_states(model: RBM, x: Tensor) -> None:
+    """Raise a ValueError unless x (B, *shape) holds states of the visible units."""
+    if tuple(x.shape[1:]) != model.shape:
+        raise ValueError(f"x must have examples of shape {model.shape}, got {tuple(x.shape[1:])}")
+    if model.visible == "binary" and not ((x == 0) | (x == 1)).all():
+        raise ValueError(
+            f"x must hold only 0 and 1, got values from {x.min():.3g} to {x.max():.3g}: "
+            "a grey picture has no likelihood under binary units"
+        )
 
 
 class Annealed(NamedTuple):
@@ -152,8 +162,7 @@ def annealed_log_partition(
 
     Source: Salakhutdinov & Murray 2008, ICML.
     """
-    if not isinstance(runs, int) or runs < 2:
-        raise ValueError(f"runs must be an integer of at least 2, got {runs!r}")
+    check_count("runs", runs, 2)
     check_device(generator, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
     v = start.draw_visible(start.b.expand(runs, -1), generator)
@@ -290,13 +299,3 @@ def _all_states(units: int, layer: str, like: Tensor) -> Iterator[Tensor]:
 def _bits(numbers: Tensor, units: int) -> Tensor:
     """The binary digits (N, units) of whole numbers (N,)."""
     return numbers[:, None] >> torch.arange(units, device=numbers.device) & 1
-
-
-def _check_states(model: RBM, x: Tensor) -> None:
-    if tuple(x.shape[1:]) != model.shape:
-        raise ValueError(f"x must have examples of shape {model.shape}, got {tuple(x.shape[1:])}")
-    if model.visible == "binary" and not ((x == 0) | (x == 1)).all():
-        raise ValueError(
-            f"x must hold only 0 and 1, got values from {x.min():.3g} to {x.max():.3g}: "
-            "a grey picture has no likelihood under binary units"
-        )
