@@ -12,7 +12,7 @@ An RBM more on top, started with the weights of the one below turned around, lea
 where it was, and training it raises the bound. Labels, where there are any, are units beside the
 top RBM's visible ones.
 
-Source: Hinton, Osindero & Teh 2006, Neural Computation 18(7). Fine-tuning: Hinton &
+Source: Hinton et al. 2006, Neural Computation 18(7). Fine-tuning: Hinton &
 Salakhutdinov 2006, Science 313.
 
 Letters: v (B, V) the lowest visible units, h1 ... hL hidden layers; x (B, *shape) examples.
@@ -163,7 +163,7 @@ class DBN(Model):
 class StackUpdate:
     """One update of each of some layers, on what the layers below draw from the batch.
 
-    Source: Hinton, Osindero & Teh 2006, Neural Computation 18(7).
+    Source: Hinton et al. 2006, Neural Computation 18(7).
     """
 
     def __init__(self, model: DBN, *, layers: Sequence[int] | None, **settings):
@@ -209,7 +209,7 @@ def fit_greedily(model: DBN, data, *, steps: int, **arguments) -> list[Training]
         steps: updates of each layer.
         **arguments: as for `fit`; a falling rate falls for each layer anew.
 
-    Source: Hinton, Osindero & Teh 2006, Neural Computation 18(7).
+    Source: Hinton et al. 2006, Neural Computation 18(7).
     """
     return [
         fit(model, data, steps=steps, layers=(depth,), resume=depth > 0, **arguments)
