@@ -360,6 +360,9 @@ def test_chains_start_at_the_rows_of_the_first_batch_in_turn():
     rows = states(8)[[3, 200, 77]]
     update, _, _ = one_update(model, rows, persistent_chains=5)
     assert torch.equal(update.v[3:], rows[[0, 1, 2, 0, 1]])
+    one_update(model, 1 - rows, update=update, lr=0.0)
+    assert torch.equal(update.v[3:], rows[[0, 1, 2, 0, 1]])  # whatever the batch, they go on
+    assert torch.equal(update.chains, rows[[0, 1, 2, 0, 1]])
 
 
 def test_persistent_chains_of_a_model_that_stays_come_to_its_law():
