@@ -38,6 +38,11 @@ def uniform(
     return torch.rand(shape, generator=generator, device=generator.device) * (high - low) + low
 
 
+def bernoulli(p: Tensor, generator: torch.Generator) -> Tensor:
+    """1 with probability p and else 0, of the shape, type and device of p."""
+    return torch.empty_like(p).uniform_(generator=generator).lt_(p)
+
+
 def check_device(generator: torch.Generator, device: torch.device, what: str) -> None:
     """Raise a ValueError unless the generator lives where `what` lives."""
     if torch.device(generator.device).type != torch.device(device).type:

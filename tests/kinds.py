@@ -18,9 +18,11 @@ from genaug_lessons.model import Model
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
+from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.nce import EnergyModel, UniformNoise
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.score import ScoreNetwork
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, spawn, uniform
@@ -91,6 +93,16 @@ def energy_model(rng: torch.Generator, shape=PICTURE, noise=None, **settings) ->
     """A small energy model that learns from noise in the unit box, or other noise."""
     noise = noise or UniformNoise(shape, 0.0, 1.0)
     return EnergyModel(shape, noise=noise, generator=rng, **{"hidden": (16,), **settings})
+
+
+def rbm(rng: torch.Generator, shape=PICTURE, **settings) -> RBM:
+    """A small restricted Boltzmann machine."""
+    return RBM(shape, 16, generator=rng, **settings)
+
+
+def dbn(rng: torch.Generator, shape=PICTURE, **settings) -> DBN:
+    """A small deep belief network."""
+    return DBN(shape, (16, 12), generator=rng, **settings)
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -241,17 +253,47 @@ KINDS = (
         moons,
         "labels samples em",
     ),
+    _kind("rbm", rbm, lambda: split().pool, "shapes samples chains"),
+    _kind("gaussian rbm", rbm, moons, "samples chains", shape=2, visible="gaussian"),
+    _kind(
+        "rbm with labels",
+        rbm,
+        lambda: split().labelled,
+        "shapes labels samples chains",
+        classes=10,
+    ),
+    _kind(
+        "rbm per class",
+        lambda rng: PerClass(lambda: rbm(rng, shape=2, visible="gaussian"), classes=2),
+        moons,
+        "labels samples chains",
+    ),
+    _kind("dbn", dbn, lambda: split().pool, "shapes samples chains stack"),
+    _kind(
+        "dbn with labels",
+        dbn,
+        lambda: split().labelled,
+        "shapes labels samples chains stack",
+        classes=10,
+    ),
+    _kind(
+        "dbn per class",
+        lambda rng: PerClass(lambda: dbn(rng, shape=2, visible="gaussian"), classes=2),
+        moons,
+        "labels samples chains stack",
+    ),
 )
 
 
 def kinds(can: str = "trains", but: str = ""):
     """Runs a test once for each kind that has the capability; all of them train.
 
-    Kinds with the word `but` are left out: "em" for those without gradients and learning
-    rates, "game" for those of two players, where the fall of one's loss is the rise of another's.
+    Kinds with one of the words in `but` are left out: "em" for those without gradients and
+    learning rates, "chains" for those with updates and settings of their own, "game" for those of
+    two players, where the fall of one's loss is the rise of another's.
     """
     able = [kind for kind in KINDS if can == "trains" or can in kind.can]
-    chosen = [kind for kind in able if but not in kind.can]
+    chosen = [kind for kind in able if not kind.can & set(but.split())]
     return pytest.mark.parametrize("kind", chosen, ids=[kind.name for kind in chosen])
 
 

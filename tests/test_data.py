@@ -327,6 +327,18 @@ def test_islands_lie_apart_and_the_small_one_is_as_rare_as_it_says():
     assert toy.centres.unique(dim=0).tolist() == [[-1, 0], [1, 0]]
 
 
+@pytest.mark.parametrize("side", [2, 3, 4])
+def test_bars_stand_upright_and_stripes_lie_level_and_all_of_them_are_there(side):
+    found = data.bars_and_stripes(side).to("cpu")
+    assert (found.shape, found.support, found.classes) == ((1, side, side), "binary", 2)
+    for label, axis in ((0, 1), (1, 2)):
+        x = found.x[found.y == label][:, 0]
+        assert torch.equal(x.amax(axis), x.amin(axis))  # along a bar nothing changes
+        assert len(x) == len(x.unique(dim=0)) == 2**side
+    counts = found.x.unique(dim=0, return_counts=True)[1]
+    assert sorted(counts.tolist()) == [1] * (2 ** (side + 1) - 4) + [2, 2]
+
+
 # files
 
 

@@ -6,6 +6,7 @@ from kinds import (
     PICTURE,
     autoencoder,
     classifier,
+    dbn,
     energy_model,
     ensemble,
     gan,
@@ -13,6 +14,7 @@ from kinds import (
     joined,
     kinds,
     moons,
+    rbm,
     run,
     score_network,
     split,
@@ -26,11 +28,21 @@ from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.dbn import DBN, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.langevin import annealed_langevin, geometric_levels, langevin
 from genaug_lessons.models.nce import UniformNoise, critic_log_density, info_nce_loss
+from genaug_lessons.models.rbm import RBM
+from genaug_lessons.models.rbm_likelihood import (
+    annealed_log_partition,
+    exact_states,
+    log_likelihood,
+    log_partition,
+    pseudo_log_likelihood,
+    reverse_annealed_log_partition,
+)
 from genaug_lessons.models.score import denoising_score_loss
 from genaug_lessons.nn import Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
@@ -130,6 +142,7 @@ DATA = {
     "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
     "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
     "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
+    "bars of one pixel": (lambda: data.bars_and_stripes(1), "side must be at least 2, got 1"),
     "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
@@ -379,6 +392,42 @@ MODELS = {
         lambda: UniformNoise(2, 1.0, 1.0),
         "low must be below high, got 1.0 and 1.0",
     ),
+    "an rbm without hidden units": (
+        lambda: RBM(2, 0, generator=rng()),
+        "hidden must be an integer of at least 1, got 0",
+    ),
+    "half a hidden unit": (
+        lambda: RBM(2, 1.5, generator=rng()),
+        "hidden must be an integer of at least 1, got 1.5",
+    ),
+    "an rbm of one class": (
+        lambda: rbm(rng(), classes=1),
+        "classes must be at least 2, or None for no labels, got 1",
+    ),
+    "unknown visible units": (
+        lambda: rbm(rng(), visible="poisson"),
+        'visible must be "binary" or "gaussian", got \'poisson\'',
+    ),
+    "a stack of nothing": (
+        lambda: DBN(2, (), generator=rng()),
+        r"hidden must hold the units of at least one layer, got \(\)",
+    ),
+    "a stack with an empty layer": (
+        lambda: DBN(2, (3, 0), generator=rng()),
+        "hidden must be an integer of at least 1, got 0",
+    ),
+    "an rbm that is not the other turned around": (
+        lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels .*, got 3 x 4",
+    ),
+    "an rbm with labels to turn around": (
+        lambda: turn_around(*DBN(2, (3, 2), classes=2, generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels",
+    ),
+    "Gaussian units to turn around": (
+        lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", generator=rng()).layers),
+        "upper must be a binary RBM of 3 x 2 units without labels above another such",
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -415,6 +464,46 @@ SAMPLING = {
     "a gan's generator on another device": (
         lambda _: gan(rng()).to("meta").sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\)",
+    ),
+    "an rbm's generator on another device": (
+        lambda _: rbm(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
+    "a chain of no steps": (
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "a chain of half a step": (
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0.5",
+    ),
+    "a stack's generator on another device": (
+        lambda _: dbn(rng()).to("meta").sample(2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
+    "a stack's chain of no steps": (
+        lambda _: dbn(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "a labelled stack without labels": (
+        lambda _: sample(dbn(rng(), classes=10), 2),
+        "label must be given, 0 to 9: .* conditional",
+    ),
+    "a stack with unwanted labels": (
+        lambda _: sample(dbn(rng()), 2, 1),
+        "label must not be given: this model knows no labels",
+    ),
+    "label units without labels": (
+        lambda _: sample(rbm(rng(), classes=10), 2),
+        "label must be given, 0 to 9: .* conditional",
+    ),
+    "labels without label units": (
+        lambda _: sample(rbm(rng()), 2, 1),
+        "label must not be given: this model knows no labels",
+    ),
+    "visible units without their labels": (
+        lambda _: rbm(rng(), classes=10).to_visible(labelled().x),
+        "label must be given: this model is conditional",
     ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
@@ -654,8 +743,10 @@ def test_training_that_cannot_go_well_is_refused_before_it_begins(wrong, said):
         lambda rng: gmm(rng, classes=10),
         lambda rng: gan(rng, classes=10),
         lambda rng: score_network(rng, classes=10),
+        lambda rng: rbm(rng, classes=10),
+        lambda rng: dbn(rng, classes=10),
     ],
-    ids=["classifier", "vae", "gmm", "gan", "score network"],
+    ids=["classifier", "vae", "gmm", "gan", "score network", "rbm", "dbn"],
 )
 def test_labels_that_do_not_fit_are_refused_before_training(make, wrong, said):
     refused_before_it_begins(make(rng()), wrong, said)
@@ -795,6 +886,166 @@ PLAY = {
 @over(PLAY)
 def test_a_game_that_cannot_be_played_is_refused_before_it_begins(wrong, said):
     refused_before_it_begins(gan(rng()), lambda model: train(model, **wrong), said)
+
+
+CHAINS = {
+    "no Gibbs steps": (
+        {"gibbs_steps": 0},
+        "gibbs_steps must be an integer of at least 1, got 0",
+    ),
+    "half a Gibbs step": ({"gibbs_steps": 1.5}, "gibbs_steps must be an integer .* got 1.5"),
+    "fewer chains than none": (
+        {"persistent_chains": -1},
+        "persistent_chains must be an integer of at least 0, got -1",
+    ),
+    "momentum without end": ({"momentum": 1.0}, r"momentum must lie in \[0, 1\), got 1.0"),
+    "momentum backwards": ({"momentum": -0.1}, r"momentum must lie in \[0, 1\), got -0.1"),
+    "growth for decay": ({"weight_decay": -1e-3}, "weight_decay must be at least 0, got -0.001"),
+    "decay of NaN": ({"weight_decay": NAN}, "weight_decay must be at least 0, got nan"),
+}
+
+
+@over(CHAINS)
+def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
+    refused_before_it_begins(rbm(rng()), lambda model: train(model, **wrong), said)
+
+
+LAYERS = {
+    "a layer too high": ((2,), r"layers must be one or more of \[0, 1\], got \(2,\)"),
+    "no layer": ((), r"layers must be one or more of \[0, 1\], got \(\)"),
+    "a bare number for layers": (0, r"layers must be one or more of \[0, 1\], got 0"),
+}
+
+
+@over(LAYERS)
+def test_layers_that_are_not_there_are_refused_before_training(wrong, said):
+    refused_before_it_begins(dbn(rng()), lambda model: train(model, layers=wrong), said)
+
+
+@pytest.mark.parametrize(
+    ("x", "said"),
+    [
+        (torch.full((3, 1, 8, 8), 2.0), r"x must lie in \[0, 1\] .* got values from 2 to 2"),
+        (Dataset(torch.zeros(3, 1, 8, 8)), 'data must have support "unit" .* got "real"'),
+    ],
+    ids=["a bare tensor", "a data set"],
+)
+def test_visible_values_outside_the_support_are_refused_before_training(x, said):
+    refused_before_it_begins(rbm(rng()), lambda model: train(model, x), said)
+
+
+def small(**settings):
+    """An RBM of the plane."""
+    return RBM(2, 3, generator=rng(), **settings)
+
+
+def annealed(**settings):
+    return annealed_log_partition(small(), generator=rng(), **settings)
+
+
+def bound(x, **settings):
+    return DBN(2, (3, 2), generator=rng()).variational_bound(
+        x, log_z=0.0, generator=rng(), **settings
+    )
+
+
+LIKELIHOODS = {
+    "too many hidden units to count": (
+        lambda: log_partition(RBM(30, 26, generator=rng())),
+        "hidden layer must have at most 25 units .*, got 26: use annealed_log_partition",
+    ),
+    "too many visible units to count": (
+        lambda: log_partition(RBM(26, 30, generator=rng())),
+        "visible layer must have at most 25 units .*, got 26: use annealed_log_partition",
+    ),
+    "too many hidden units to draw from": (
+        lambda: exact_states(RBM(2, 26, generator=rng()), 5, generator=rng()),
+        "hidden layer must have at most 25 units .*, got 26",
+    ),
+    "no states to draw": (
+        lambda: exact_states(small(), 0, generator=rng()),
+        "n must be an integer of at least 1, got 0",
+    ),
+    "Gaussian units to count": (
+        lambda: log_partition(small(visible="gaussian"), layer="visible"),
+        'layer must be "hidden" for Gaussian visible units, got "visible"',
+    ),
+    "an unknown layer": (
+        lambda: log_partition(small(), layer="top"),
+        'layer must be "hidden" or "visible", got \'top\'',
+    ),
+    "a grey picture": (
+        lambda: log_likelihood(small(), X + 0.5, log_z=0.0),
+        "x must hold only 0 and 1, got values from 0.5 to 0.5: a grey picture",
+    ),
+    "a negative picture": (
+        lambda: pseudo_log_likelihood(small(), X - 1),
+        "x must hold only 0 and 1, got values from -1 to -1",
+    ),
+    "examples of another shape": (
+        lambda: log_likelihood(small(), torch.zeros(4, 3), log_z=0.0),
+        r"x must have examples of shape \(2,\), got \(3,\)",
+    ),
+    "a likelihood without labels": (
+        lambda: log_likelihood(small(classes=2), X, log_z=0.0),
+        "label must be given",
+    ),
+    "a bound of a grey picture": (
+        lambda: bound(X + 0.5),
+        "x must hold only 0 and 1, got values from 0.5 to 0.5: a grey picture",
+    ),
+    "a bound without draws": (
+        lambda: bound(X, draws=0),
+        "draws must be an integer of at least 1, got 0",
+    ),
+    "a pseudo-likelihood of real values": (
+        lambda: pseudo_log_likelihood(small(visible="gaussian"), X),
+        "model must have binary visible units, got 'gaussian'",
+    ),
+    "betas that start late": (
+        lambda: annealed(betas=torch.linspace(0.1, 1, 5)),
+        r"betas must rise from 0 to 1, got tensor\(\[0.1",
+    ),
+    "betas that end early": (
+        lambda: annealed(betas=torch.linspace(0, 0.9, 5)),
+        "betas must rise from 0 to 1",
+    ),
+    "betas that fall": (
+        lambda: annealed(betas=torch.tensor([0.0, 0.6, 0.4, 1])),
+        "betas must rise from 0 to 1",
+    ),
+    "betas from 1 to 0 backwards": (
+        lambda: reverse_annealed_log_partition(
+            small(), X, betas=torch.linspace(1, 0, 5), generator=rng()
+        ),
+        "betas must rise from 0 to 1",
+    ),
+    "a single beta": (
+        lambda: annealed(betas=torch.ones(1)),
+        "betas must rise from 0 to 1",
+    ),
+    "a table of betas": (lambda: annealed(betas=torch.eye(2)), "betas must rise from 0 to 1"),
+    "a single run": (lambda: annealed(runs=1), "runs must be an integer of at least 2, got 1"),
+    "half a run": (lambda: annealed(runs=2.5), "runs must be an integer of at least 2, got 2.5"),
+    "a base of another shape": (
+        lambda: annealed(base=torch.zeros(3)),
+        r"base must have shape \(2,\), got \(3,\)",
+    ),
+    "a single run backwards": (
+        lambda: reverse_annealed_log_partition(small(), X[:1], generator=rng()),
+        r"v must have shape \(R, 2\) with R above 1, got \(1, 2\)",
+    ),
+    "states of another shape backwards": (
+        lambda: reverse_annealed_log_partition(small(), torch.zeros(4, 3), generator=rng()),
+        r"v must have shape \(R, 2\) with R above 1, got \(4, 3\)",
+    ),
+}
+
+
+@over(LIKELIHOODS)
+def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
+    with pytest.raises(ValueError, match=said):
+        wrong()
 
 
 @over(TRANSFORMS)

@@ -211,6 +211,56 @@ def _ten_gaussians() -> tuple:
     return mu[component] + torch.randn(60000, 50, generator=rng), mu
 
 
+def rbm(batch_size: int = 10, precision: str = "highest") -> float:
+    """Persistent CD of an RBM 784-500, as many chains as rows, through `training_steps`."""
+    import torch
+
+    from genaug_lessons.models.rbm import RBM
+    from genaug_lessons.random import generator
+    from genaug_lessons.training import training_steps
+
+    torch.set_float32_matmul_precision(precision)
+    rng = generator(0)
+    model = RBM((28, 28), 500, generator=rng)
+    sizes = {"batch_size": batch_size, "persistent_chains": batch_size}
+    training = training_steps(model, random_pictures(rng), steps=300, generator=rng, **sizes)
+    return steps_ms(lambda: next(training), 200)
+
+
+def rbm_medium() -> float:
+    """The same where "medium" precision of matrix products keeps float32 accuracy."""
+    return rbm(precision="medium")
+
+
+def rbm_wide() -> float:
+    """The same at batch 100."""
+    return rbm(100)
+
+
+def rbm_wide_medium() -> float:
+    """The same at batch 100 and "medium" precision."""
+    return rbm(100, "medium")
+
+
+def rbm_sklearn(batch_size: int = 10) -> float:
+    """Persistent CD of the same RBM with scikit-learn's BernoulliRBM, float32."""
+    import numpy as np
+    from sklearn.neural_network import BernoulliRBM
+
+    rows = batch_size * 220
+    x = np.random.default_rng(0).random((rows, 784), dtype="float32")
+    model = BernoulliRBM(500, batch_size=batch_size, n_iter=1, random_state=0)
+    model.fit(x[:batch_size])  # makes the weights, in the type of x
+    assert model.components_.dtype == x.dtype
+    rng, rows = np.random.RandomState(0), iter(np.split(x, 220))
+    return steps_ms(lambda: model._fit(next(rows), rng), 200)
+
+
+def rbm_wide_sklearn() -> float:
+    """The same at batch 100."""
+    return rbm_sklearn(100)
+
+
 def _import_ms(statement: str) -> float:
     code = f"import time; t = time.process_time(); {statement}; print(time.process_time() - t)"
     runs = [subprocess.run([sys.executable, "-c", code], capture_output=True) for _ in range(3)]
@@ -224,12 +274,16 @@ ROWS = [
     ("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
     ("study arm, 12 draws x 1200 steps", study_arm, 8.0, 1.0, "s"),
     ("EM, 60000 x 50, ten full Gaussians", em, em_sklearn, 4.0, "ms a pass"),
+    ("persistent CD 784-500, batch 10", rbm, rbm_sklearn, 2.0, "ms a step"),
+    ("the same, medium precision", rbm_medium, rbm_sklearn, 2.8, "ms a step"),
+    ("persistent CD 784-500, batch 100", rbm_wide, rbm_wide_sklearn, 1.1, "ms a step"),
+    ("the same, medium precision", rbm_wide_medium, rbm_wide_sklearn, 2.0, "ms a step"),
     ("import of the front door", import_ours, import_torch, 1 / 1.15, "ms"),
     ("GAN 100-...-784, batch 64", gan, textbook_gan, 1.6, "ms a step"),
     ("the same, medium precision", gan_medium, textbook_gan, 2.7, "ms a step"),
     ("digits GAN of width 64, batch 64", digits_gan, 1.0, 1.0, "ms a step"),
 ]
-MEDIUM = (vae_medium, gan_medium)
+MEDIUM = (vae_medium, gan_medium, rbm_medium, rbm_wide_medium)
 HOST_ONLY = (import_ours,)  # no work for another device
 
 

@@ -3,7 +3,15 @@
 from genaug_lessons.data.dataset import Batch, Dataset, Leak, refuse_leaks, row_batches
 from genaug_lessons.data.images import digits, fashion_mnist, load, mnist, reachable
 from genaug_lessons.data.splits import Split, halves, join, split
-from genaug_lessons.data.toys import PlaneMixture, grid, islands, ring, spiral, two_moons
+from genaug_lessons.data.toys import (
+    PlaneMixture,
+    bars_and_stripes,
+    grid,
+    islands,
+    ring,
+    spiral,
+    two_moons,
+)
 
 __all__ = [
     "Batch",
@@ -11,6 +19,7 @@ __all__ = [
     "Leak",
     "PlaneMixture",
     "Split",
+    "bars_and_stripes",
     "digits",
     "fashion_mnist",
     "grid",

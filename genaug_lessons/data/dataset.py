@@ -119,7 +119,7 @@ class Dataset:
             yield from repeat(Batch(self.values, self.y, labelled))
         for rows in row_batches(len(self), batch_size, generator):
             y = None if self.y is None else self.y[rows]
-            yield Batch(as_float(self.x[rows]), y, labelled)
+            yield Batch(as_float(self.x.index_select(0, rows)), y, labelled)  # faster than x[rows]
 
 
 def as_float(x: Tensor) -> Tensor:

@@ -1,8 +1,9 @@
-"""Distributions over the plane whose density and score are known exactly.
+"""Distributions over the plane whose density and score are known exactly; bars and stripes.
 
-Each is a mixture of K round Gaussians, p(x) = mean_k N(x; centre_k, std^2 I); the spiral and the
-moons use many overlapping ones along a curve. The score is the gradient of log p with respect
-to x. Bishop 2006, Pattern Recognition and Machine Learning, section 9.2, gives the mixture.
+Those over the plane are mixtures of K round Gaussians, p(x) = mean_k N(x; centre_k, std^2 I); the
+spiral and the moons use many overlapping ones along a curve. The score is the gradient of log p
+with respect to x. Bishop 2006, Pattern Recognition and Machine Learning, section 9.2, gives the
+mixture.
 """
 
 import math
@@ -11,6 +12,7 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from genaug_lessons import machine
 from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.random import normal
 
@@ -102,6 +104,20 @@ def islands(ratio: int = 9, apart: float = 3.0, std: float = 0.3) -> PlaneMixtur
     labels = torch.tensor([0] * ratio + [1])
     places = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
     return PlaneMixture(places[labels], std, labels)
+
+
+def bars_and_stripes(side: int = 3) -> Dataset:
+    """All 2 * 2^side binary pictures (1, side, side) of upright bars, 0, or level stripes, 1.
+
+    The black and the white picture are both, so each comes twice. There is no other picture:
+    rows are the whole distribution, and no density gives them a higher total log-likelihood than
+    their own frequencies do.
+    """
+    _at_least("side", side, 2)
+    on = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * side)  # (2^side, side)
+    bars = on[:, None, None, :].expand(-1, 1, side, side)
+    y = torch.arange(2).repeat_interleave(len(on))
+    return Dataset(torch.cat([bars, bars.mT]), y, 2, "binary").to(machine.device())
 
 
 def _on_circle(angle: Tensor) -> Tensor:
