@@ -1,6 +1,7 @@
 """Data sets: their rows, splits, batches, exact densities, and files good and bad."""
 
 import gzip
+import math
 import os
 import runpy
 import shutil
@@ -254,6 +255,14 @@ def test_scores_are_the_gradients_of_log_densities(toy):
     x = toy.sample(200, generator=generator(0)).x.double().mul(1.1).requires_grad_()
     (gradient,) = torch.autograd.grad(toy.log_density(x).sum(), x)
     torch.testing.assert_close(toy.score(x), gradient, rtol=1e-5, atol=1e-5)
+
+
+@over_toys
+def test_smoothing_is_adding_noise_of_its_own_variance(toy):
+    smoothed, x = toy.smoothed(0.7), toy.sample(50, generator=generator(0)).x
+    assert smoothed.std == pytest.approx(math.sqrt(toy.std**2 + 0.49))
+    assert torch.equal(smoothed.centres, toy.centres)
+    assert torch.equal(toy.smoothed(0.0).log_density(x), toy.log_density(x))
 
 
 @over_toys

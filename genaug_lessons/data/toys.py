@@ -6,7 +6,7 @@ to x. Bishop 2006, Pattern Recognition and Machine Learning, section 9.2, gives 
 """
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
@@ -50,6 +50,12 @@ class PlaneMixture:
         """Gradient of log p at x, (N, 2): the pull of the centres, weighted by who made x."""
         responsibilities = self._exponents(x).softmax(-1)  # (N, K)
         return (responsibilities @ self.centres.to(x) - x) / self.std**2
+
+    def smoothed(self, sigma: float) -> "PlaneMixture":
+        """The distribution of its points with normal noise of std `sigma` added."""
+        if not sigma >= 0:
+            raise ValueError(f"sigma must be at least 0, got {sigma}")
+        return replace(self, std=math.hypot(self.std, sigma))
 
     def _exponents(self, x: Tensor) -> Tensor:
         if x.ndim != 2 or x.shape[1] != 2:
