@@ -27,7 +27,12 @@ DPI = 110
 
 
 def image_grid(
-    images: Tensor, *, columns: int | None = None, rows: Sequence[str] = (), about: str = "pictures"
+    images: Tensor,
+    *,
+    columns: int | None = None,
+    rows: Sequence[str] = (),
+    about: str = "pictures",
+    boxes: Tensor | None = None,
 ) -> str:
     """Pictures in a grid, grey (C = 1) or colour (C = 3), black 0 to white 1.
 
@@ -36,6 +41,7 @@ def image_grid(
         columns: pictures per row; all in one row by default.
         rows: a label for each row.
         about: what the pictures are, for the alt text.
+        boxes: (N, M, 4) rectangles (left, top, right, bottom) in pixels, to be outlined.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
@@ -58,6 +64,8 @@ def image_grid(
                 vmax=1,
                 interpolation="nearest",
             )
+            for box in [] if boxes is None else boxes[place].tolist():
+                _outline(axis, *box)
     for label, axis in zip(rows, axes[:, 0], strict=False):
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
     figure.subplots_adjust(0.01 + label_width / size[0], 0.01, 0.99, 0.99, 0.06, 0.06)
@@ -67,6 +75,13 @@ def image_grid(
         f"mean brightness {x.mean():.2f}"
     )
     return show(figure, line)
+
+
+def _outline(axis, left: float, top: float, right: float, bottom: float) -> None:
+    """A box whose pixel (row, column) covers the square from (column, row) on."""
+    across = [left - 0.5, right - 0.5, right - 0.5, left - 0.5, left - 0.5]  # drawn about centres
+    down = [top - 0.5, top - 0.5, bottom - 0.5, bottom - 0.5, top - 0.5]
+    axis.plot(across, down, color=COLOURS[4], linewidth=1.5, clip_on=False)
 
 
 def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str = "step") -> str:
