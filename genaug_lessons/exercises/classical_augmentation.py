@@ -5,7 +5,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.exercises.check import Case, Exercise
 
-_PICTURES = torch.linspace(0, 1, 2 * 3 * 2 * 2, dtype=torch.float64).view(2, 3, 2, 2)
+_PICTURES = torch.linspace(0, 0.6, 2 * 3 * 2 * 2, dtype=torch.float64).view(2, 3, 2, 2)
 _FACTORS = torch.tensor([0.5, 1.5], dtype=torch.float64)
 _WIDE = torch.linspace(0, 1, 3 * 1 * 4 * 5, dtype=torch.float64).view(3, 1, 4, 5)
 _MORE = torch.tensor([1.0, 0.0, 2.0], dtype=torch.float64)
