@@ -49,7 +49,7 @@ def image_grid(
     x = (images.detach().float() / scale).clamp(0, 1).cpu()
     columns = columns or len(x)
     lines = -(-len(x) // columns)
-    side = min(0.8, 9 / columns)
+    side = min(0.8 * max(1, x.shape[3] / x.shape[2]), 9 / columns)  # inches across a picture
     label_width = 0.085 * max(map(len, rows), default=0)
     size = (columns * side + label_width, lines * side * x.shape[2] / x.shape[3])
     figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
