@@ -7,8 +7,8 @@ from genaug_lessons.exercises.check import Case, Exercise
 
 _PICTURES = torch.linspace(0, 0.6, 2 * 3 * 2 * 2, dtype=torch.float64).view(2, 3, 2, 2)
 _FACTORS = torch.tensor([0.5, 1.5], dtype=torch.float64)
-_WIDE = torch.linspace(0, 1, 3 * 1 * 4 * 5, dtype=torch.float64).view(3, 1, 4, 5)
-_MORE = torch.tensor([1.0, 0.0, 2.0], dtype=torch.float64)
+_SQUARE = torch.linspace(0, 1, 4 * 4 * 4, dtype=torch.float64).view(4, 1, 4, 4)
+_MORE = torch.tensor([1.0, 0.0, 2.0, 0.5], dtype=torch.float64)
 
 
 def _brightened(x, factors):
@@ -23,7 +23,11 @@ brighten = Exercise(
             _brightened(_PICTURES, _FACTORS),
             "brighten of two pictures of 2 x 2 pixels, by 0.5 and by 1.5",
         ),
-        Case((_WIDE, _MORE), _brightened(_WIDE, _MORE), "brighten of three pictures"),
+        Case(
+            (_SQUARE, _MORE),
+            _brightened(_SQUARE, _MORE),
+            "brighten of four pictures of 4 x 4 pixels",
+        ),
     ],
     mistakes={
         "each column got a factor of its own: torch lines shapes up from the right, so give the "
