@@ -546,6 +546,14 @@ def test_noise_is_drawn_for_pictures_in_their_shape():
     assert torch.equal(Noise().draw_for(x, cpu())[0], normal((3, 2, 4, 5), cpu()))
 
 
+def test_the_largest_areas_that_are_let_through_leave_something_of_the_picture():
+    for size, largest in (((6, 6), 25 / 36), ((4, 9), 2 / 3), ((2, 2), 0.25)):
+        x = torch.ones(3000, 1, *size)
+        for aspect in (0.1, 0.5, 1.0):
+            transform = Erase(1.0, (largest - 0.01, largest), aspect)
+            assert (transform(x, cpu()).flatten(1).sum(1) > 0).all()
+
+
 def test_shifts_and_windows_that_keep_something_of_the_picture_are_let_through():
     x = torch.ones(3000, 1, 6, 6)
     for transform in (Affine(0, shift=4.6, scale=0.4), Affine(0, 0, scale=0.8), Crop(5)):
