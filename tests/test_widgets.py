@@ -4,6 +4,7 @@ import io
 
 import numpy as np
 import pytest
+import torch
 from matplotlib.image import imread
 
 from genaug_lessons import data
@@ -39,9 +40,12 @@ def test_the_sentence_names_the_classifiers_answer_for_the_turned_picture(turnin
     assert f"Label 2, rotation 30 degrees: taken for {guess} (" in turning.said.value
 
 
-def test_right_counts_the_pictures_whose_label_survives(turning):
-    guesses = turning.model.predict(changed(turning.pictures, rotation=60))
-    assert turning.right(60) == (guesses == turning.labels).sum().item()
+def test_right_counts_the_pictures_whose_label_survives_a_counterclockwise_turn(turning):
+    turning.pictures = torch.zeros(3, 1, 8, 8)
+    turning.pictures[:, :, :, 4:] = 1  # right is bright, and after a quarter turn the top
+    turning.model.predict = lambda x: (x[:, 0, :4].sum((1, 2)) > x[:, 0, 4:].sum((1, 2))).long()
+    turning.labels = torch.tensor([1, 0, 1])
+    assert (turning.right(90), turning.right(-90)) == (2, 1)
 
 
 def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(turning, monkeypatch):
