@@ -62,9 +62,9 @@ def test_grid_clips_reads_bytes_and_takes_colours():
 
 def test_grid_outlines_boxes_at_the_edges_of_their_pixels_and_counts_those_with_an_area():
     boxes = torch.zeros(7, 2, 4)
-    boxes[0, 0], boxes[2, 1] = torch.tensor([1.0, 2, 4, 3]), torch.tensor([0.0, 0, 5, 4])
+    boxes[0, 0], boxes[2:4, 1] = torch.tensor([1.0, 2, 4, 3]), torch.tensor([0.0, 0, 5, 4])
     line = plots.image_grid(IMAGES, boxes=boxes)
-    assert line.endswith(f"mean brightness {IMAGES.numpy().mean():.2f}, 2 boxes")
+    assert line.endswith(f"mean brightness {IMAGES.numpy().mean():.2f}, 3 boxes")
     drawn = plt.gcf().axes
     assert [len(axes.lines) for axes in drawn] == 7 * [2]
     [box, nothing] = drawn[0].lines
@@ -191,6 +191,7 @@ def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
             lambda: plots.image_grid(IMAGES, boxes=torch.zeros(6, 1, 4)),
             r"\(7, M, 4\), got \(6, 1, 4",
         ),
+        (lambda: plots.image_grid(IMAGES, boxes=torch.zeros(7, 1, 3)), r"boxes .*got \(7, 1, 3\)"),
         (lambda: plots.image_grid(IMAGES, boxes=torch.zeros(7, 4)), r"boxes must .*got \(7, 4\)"),
         (lambda: plots.histories({}, ylabel="nats"), "curves must hold at least one value"),
         (lambda: plots.histories({"loss": []}, ylabel="nats"), "curves must hold at least one"),
