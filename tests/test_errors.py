@@ -450,6 +450,10 @@ TRANSFORMS = {
         lambda: augment.CutMix(2).on_batch(data.Batch(pictures()), rng()),
         "batch must be labelled throughout: CutMix blends the labels too",
     ),
+    "mixing where some rows have no label": (
+        lambda: augment.Mixup(2).on_batch(data.Batch(pictures(), Y[:4] - 1, False), rng()),
+        "batch must be labelled throughout: Mixup blends the labels too",
+    ),
     "cutmix of points": (
         lambda: augment.CutMix(2).on_batch(data.Batch(X, Y), rng()),
         r"batch must hold pictures \(C, H, W\), got x \(4, 2\)",
