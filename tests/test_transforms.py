@@ -304,6 +304,12 @@ def test_mixing_can_be_replayed(mixing, shape):
     assert not torch.equal(first.x, mixing.on_batch(batch, cpu(2)).x)
 
 
+def test_every_batch_gets_proportions_of_its_own():
+    rng = cpu()
+    first, second = (Mixup(5, alpha=1.0).draw(12, rng)[0] for _ in range(2))
+    assert len({*first.tolist(), *second.tolist()}) == 24
+
+
 def test_mixing_what_is_mixed_already_keeps_the_mass_of_the_labels():
     y = torch.arange(40) % 5
     policy = Compose([Mixup(5, alpha=1.0), CutMix(5), Mixup(5, alpha=1.0)])
