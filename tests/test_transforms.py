@@ -304,6 +304,13 @@ def test_mixing_can_be_replayed(mixing, shape):
     assert not torch.equal(first.x, mixing.on_batch(batch, cpu(2)).x)
 
 
+def test_a_policy_clips_boxes_to_the_pictures_before_it_moves_them():
+    boxes = torch.tensor([[[6.0, 2, 12, 4], [9, 2, 12, 4]]])  # the second lies outside
+    found, seen = Compose([]).apply_to_boxes(boxes, (), (8, 8))
+    assert seen.tolist() == [[True, False]]
+    assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0]]]
+
+
 def test_every_batch_gets_proportions_of_its_own():
     rng = cpu()
     first, second = (Mixup(5, alpha=1.0).draw(12, rng)[0] for _ in range(2))
