@@ -27,7 +27,12 @@ DPI = 110
 
 
 def image_grid(
-    images: Tensor, *, columns: int | None = None, rows: Sequence[str] = (), about: str = "pictures"
+    images: Tensor,
+    *,
+    columns: int | None = None,
+    rows: Sequence[str] = (),
+    about: str = "pictures",
+    boxes: Tensor | None = None,
 ) -> str:
     """Pictures in a grid, grey (C = 1) or colour (C = 3), black 0 to white 1.
 
@@ -36,14 +41,18 @@ def image_grid(
         columns: pictures per row; all in one row by default.
         rows: a label for each row.
         about: what the pictures are, for the alt text.
+        boxes: (N, M, 4) rectangles (left, top, right, bottom) in pixels to outline; zeros for none.
     """
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
+    boxes = torch.zeros(len(images), 0, 4) if boxes is None else boxes
+    if boxes.ndim != 3 or boxes.shape[::2] != (len(images), 4):
+        raise ValueError(f"boxes must be ({len(images)}, M, 4), got {tuple(boxes.shape)}")
     scale = 255 if images.dtype == torch.uint8 else 1
     x = (images.detach().float() / scale).clamp(0, 1).cpu()
     columns = columns or len(x)
     lines = -(-len(x) // columns)
-    side = min(0.8, 9 / columns)
+    side = min(0.8 * max(1, x.shape[3] / x.shape[2]), 9 / columns)  # inches across a picture
     label_width = 0.085 * max(map(len, rows), default=0)
     size = (columns * side + label_width, lines * side * x.shape[2] / x.shape[3])
     figure, axes = plt.subplots(lines, columns, figsize=size, squeeze=False)
@@ -58,15 +67,25 @@ def image_grid(
                 vmax=1,
                 interpolation="nearest",
             )
+            for box in boxes[place].tolist():
+                _outline(axis, *box)
     for label, axis in zip(rows, axes[:, 0], strict=False):
         axis.set_ylabel(label, rotation=0, ha="right", va="center")
     figure.subplots_adjust(0.01 + label_width / size[0], 0.01, 0.99, 0.99, 0.06, 0.06)
     named = f" ({'; '.join(rows)})" if rows else ""
+    boxed = f", {boxes.any(-1).sum()} boxes" if boxes.shape[1] else ""
     line = (
         f"{lines} x {columns} {about}{named}, {x.shape[2]} x {x.shape[3]} pixels, "
-        f"mean brightness {x.mean():.2f}"
+        f"mean brightness {x.mean():.2f}{boxed}"
     )
     return show(figure, line)
+
+
+def _outline(axis, left: float, top: float, right: float, bottom: float) -> None:
+    """A box whose pixel (row, column) covers the square from (column, row) on."""
+    across = [left - 0.5, right - 0.5, right - 0.5, left - 0.5, left - 0.5]  # drawn about centres
+    down = [top - 0.5, top - 0.5, bottom - 0.5, bottom - 0.5, top - 0.5]
+    axis.plot(across, down, color=COLOURS[4], linewidth=1.5, clip_on=False)
 
 
 def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str = "step") -> str:

@@ -592,6 +592,10 @@ TRANSFORMS = {
         lambda: augment.Compose([augment.Flip(), augment.Affine(scale=0.95)])(pictures(), rng()),
         "scale must leave a pixel",
     ),
+    "an area that could be the whole picture": (
+        lambda: augment.Erase(area=(0.1, 0.77))(pictures(), rng()),
+        r"area must be at most 0.766, or pictures of 8 x 8 pixels could .* got \(0.1, 0.77\)",
+    ),
     "factors of 0": (lambda: augment.Brightness(1.0), r"change must lie in \[0, 1\), got 1.0"),
     "negative factors": (lambda: augment.Contrast(-0.1), "change must lie in .* got -0.1"),
     "a change of NaN": (lambda: augment.Contrast(NAN), "change must lie in .* got nan"),
@@ -623,6 +627,10 @@ TRANSFORMS = {
     "cutmix without labels": (
         lambda: augment.CutMix(2).on_batch(data.Batch(pictures()), rng()),
         "batch must be labelled throughout: CutMix blends the labels too",
+    ),
+    "mixing where some rows have no label": (
+        lambda: augment.Mixup(2).on_batch(data.Batch(pictures(), Y[:4] - 1, False), rng()),
+        "batch must be labelled throughout: Mixup blends the labels too",
     ),
     "cutmix of points": (
         lambda: augment.CutMix(2).on_batch(data.Batch(X, Y), rng()),

@@ -20,6 +20,7 @@ from genaug_lessons.exercises import (
     Case,
     Exercise,
     autoencoders,
+    classical_augmentation,
     denoising,
     dropout,
     gans,
@@ -629,6 +630,92 @@ BANK += [
             (lambda h, w: w.square().sum().repeat(len(h)), "leave none of them out"),
             (lambda h, w: tanh_jacobian(h, w).square().mean((1, 2)), "should be"),
             (lambda h, w: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def mirrored_by_corners(boxes, width):
+    ends = width - boxes[:, [2, 0]]
+    return torch.stack([ends[:, 0], boxes[:, 1], ends[:, 1], boxes[:, 3]], 1)
+
+
+def mirrored_by_loop(boxes, width):
+    return [[width - r, top, width - left, bottom] for left, top, r, bottom in boxes.tolist()]
+
+
+def cutmix(y, partner, kept, classes):
+    own = F.one_hot(y, classes).double()
+    return kept[:, None] * own + (1 - kept[:, None]) * own[partner]
+
+
+def cutmix_by_pixels(y, partner, cut, classes):
+    labels = torch.where(cut, y[partner][:, None, None], y[:, None, None])
+    return F.one_hot(labels, classes).double().mean((1, 2))
+
+
+BANK += [
+    (
+        classical_augmentation.brighten,
+        [
+            lambda x, f: (x * f.view(-1, 1, 1, 1)).clamp(0, 1),
+            lambda x, f: torch.stack([p * v for p, v in zip(x, f, strict=True)]).clamp(max=1),
+        ],
+        [
+            (lambda x, f: (x * f).clamp(0, 1), "each column got a factor of its own"),
+            (lambda x, f: x * f, "each column got a factor of its own"),
+            (lambda x, f: x * f[:, None], "each row got a factor of its own"),
+            (lambda x, f: (x * f[0]).clamp(0, 1), "all pictures got the first factor"),
+            (lambda x, f: (x * f.mean()).clamp(0, 1), "all pictures got the same factor"),
+            (lambda x, f: x * f[:, None, None, None], "values left the range"),
+            (lambda x, f: x + f[:, None, None, None], "should be"),
+            (lambda x, f: x * f[:, None, None], "raises RuntimeError"),
+            (lambda x, f: ..., "not written yet"),
+        ],
+    ),
+    (
+        classical_augmentation.mirror_boxes,
+        [mirrored_by_corners, mirrored_by_loop],
+        [
+            (lambda b, w: w - b[:, [0, 3, 2, 1]], "should be"),
+            (
+                lambda b, w: torch.stack([w - b[:, 0], b[:, 1], w - b[:, 2], b[:, 3]], 1),
+                "the mirror swaps them",
+            ),
+            (lambda b, w: mirrored_by_corners(b, w - 1), "the mirror of 0 is the width itself"),
+            (
+                lambda b, w: torch.stack([b[:, 0], w - b[:, 3], b[:, 2], w - b[:, 1]], 1),
+                "a mirror of up and down",
+            ),
+            (lambda b, w: b, "nothing has moved"),
+            (lambda b, w: mirrored_by_corners(b, 10), "should be"),
+            (lambda b, w: ..., "not written yet"),
+        ],
+    ),
+    (
+        classical_augmentation.cutmix_labels,
+        [
+            cutmix_by_pixels,
+            lambda y, p, cut, k: cutmix(y, p, (~cut).double().mean((1, 2)), k),
+        ],
+        [
+            (lambda y, p, cut, k: F.one_hot(y, k), "the labels have not changed"),
+            (
+                lambda y, p, cut, k: cutmix(y, p, cut.double().mean((1, 2)), k),
+                "kept and cut have changed places",
+            ),
+            (
+                lambda y, p, cut, k: cutmix(y, p, (~cut).double().mean().expand(len(y)), k),
+                "each needs a share of its own",
+            ),
+            (
+                lambda y, p, cut, k: cutmix(y, p, torch.full((len(y),), 0.5), k),
+                "half of each is right",
+            ),
+            (lambda y, p, cut, k: 10 * cutmix_by_pixels(y, p, cut, k), "numbers of pixels"),
+            (lambda y, p, cut, k: F.one_hot(y[p], k), "should be"),
+            (lambda y, p, cut, k: cutmix_by_pixels(y, p, cut, k).argmax(1), "should be"),
+            (lambda y, p, cut, k: ..., "not written yet"),
         ],
     ),
 ]

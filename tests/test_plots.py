@@ -60,6 +60,34 @@ def test_grid_clips_reads_bytes_and_takes_colours():
     assert plots.image_grid(torch.ones(2, 3, 4, 4)).endswith("mean brightness 1.00")
 
 
+def test_grid_outlines_boxes_at_the_edges_of_their_pixels_and_counts_those_with_an_area():
+    boxes = torch.zeros(7, 2, 4)
+    boxes[0, 0], boxes[2:4, 1] = torch.tensor([1.0, 2, 4, 3]), torch.tensor([0.0, 0, 5, 4])
+    line = plots.image_grid(IMAGES, boxes=boxes)
+    assert line.endswith(f"mean brightness {IMAGES.numpy().mean():.2f}, 3 boxes")
+    drawn = plt.gcf().axes
+    assert [len(axes.lines) for axes in drawn] == 7 * [2]
+    [box, nothing] = drawn[0].lines
+    assert set(zip(*box.get_data(), strict=True)) == {
+        (0.5, 1.5),
+        (3.5, 1.5),
+        (3.5, 2.5),
+        (0.5, 2.5),
+    }
+    assert len(box.get_xdata()) == 5  # closed
+    assert set(nothing.get_xdata()) == {-0.5}
+
+
+def test_wide_pictures_of_a_grid_are_drawn_wider():
+    plots.image_grid(torch.zeros(2, 1, 4, 4))
+    square = plt.gcf().get_size_inches()
+    plots.image_grid(torch.zeros(2, 1, 4, 12))
+    wide = plt.gcf().get_size_inches()
+    assert wide == pytest.approx(square * (3, 1))
+    plots.image_grid(torch.zeros(20, 1, 4, 12))
+    assert plt.gcf().get_size_inches()[0] == pytest.approx(9)
+
+
 def test_histories_draw_short_curves_point_by_point():
     curves = {"loss": [3.0, 2.0, 1.5], "other": torch.tensor([1.0, 4.0])}
     line = plots.histories(curves, ylabel="loss (nats)", xlabel="epoch")
@@ -159,6 +187,12 @@ def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
         (lambda: plots.image_grid(torch.zeros(2, 4, 4)), r"images must be .*got \(2, 4, 4\)"),
         (lambda: plots.image_grid(torch.zeros(2, 2, 4, 4)), "images must be"),
         (lambda: plots.image_grid(torch.zeros(0, 1, 4, 4)), "images must be"),
+        (
+            lambda: plots.image_grid(IMAGES, boxes=torch.zeros(6, 1, 4)),
+            r"\(7, M, 4\), got \(6, 1, 4",
+        ),
+        (lambda: plots.image_grid(IMAGES, boxes=torch.zeros(7, 1, 3)), r"boxes .*got \(7, 1, 3\)"),
+        (lambda: plots.image_grid(IMAGES, boxes=torch.zeros(7, 4)), r"boxes must .*got \(7, 4\)"),
         (lambda: plots.histories({}, ylabel="nats"), "curves must hold at least one value"),
         (lambda: plots.histories({"loss": []}, ylabel="nats"), "curves must hold at least one"),
         (lambda: plots.density(PLANE[:-1], BUMP[:-1]), r"where must be the \(P \* P, 2\) lattice"),

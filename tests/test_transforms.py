@@ -304,6 +304,19 @@ def test_mixing_can_be_replayed(mixing, shape):
     assert not torch.equal(first.x, mixing.on_batch(batch, cpu(2)).x)
 
 
+def test_a_policy_clips_boxes_to_the_pictures_before_it_moves_them():
+    boxes = torch.tensor([[[6.0, 2, 12, 4], [9, 2, 12, 4]]])  # the second lies outside
+    found, seen = Compose([]).apply_to_boxes(boxes, (), (8, 8))
+    assert seen.tolist() == [[True, False]]
+    assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0]]]
+
+
+def test_every_batch_gets_proportions_of_its_own():
+    rng = cpu()
+    first, second = (Mixup(5, alpha=1.0).draw(12, rng)[0] for _ in range(2))
+    assert len({*first.tolist(), *second.tolist()}) == 24
+
+
 def test_mixing_what_is_mixed_already_keeps_the_mass_of_the_labels():
     y = torch.arange(40) % 5
     policy = Compose([Mixup(5, alpha=1.0), CutMix(5), Mixup(5, alpha=1.0)])
@@ -544,6 +557,14 @@ def test_a_transform_without_its_halves_says_so():
 def test_noise_is_drawn_for_pictures_in_their_shape():
     x = pictures(3, 2, 4, 5)
     assert torch.equal(Noise().draw_for(x, cpu())[0], normal((3, 2, 4, 5), cpu()))
+
+
+def test_the_largest_areas_that_are_let_through_leave_something_of_the_picture():
+    for size, largest in (((6, 6), 25 / 36), ((4, 9), 2 / 3), ((2, 2), 0.25)):
+        x = torch.ones(3000, 1, *size)
+        for aspect in (0.1, 0.5, 1.0):
+            transform = Erase(1.0, (largest - 0.01, largest), aspect)
+            assert (transform(x, cpu()).flatten(1).sum(1) > 0).all()
 
 
 def test_shifts_and_windows_that_keep_something_of_the_picture_are_let_through():

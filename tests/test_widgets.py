@@ -11,7 +11,8 @@ from genaug_lessons import data
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator
 from genaug_lessons.widgets import TurningExplorer, explorer
-from genaug_lessons.widgets.turning import turned
+from genaug_lessons.widgets.changes import changed
+from genaug_lessons.widgets.turning import TWIN_ANGLES
 
 
 @pytest.fixture
@@ -25,30 +26,26 @@ def pixels(png: bytes) -> np.ndarray:
     return imread(io.BytesIO(bytes(png)))
 
 
-@pytest.mark.parametrize("degrees, turns", [(0, 0), (90, 1), (180, 2), (-90, 3)])
-def test_right_angles_turn_a_square_picture_counterclockwise_exactly(degrees, turns):
-    picture = torch.rand(1, 8, 8, generator=generator(0))
-    torch.testing.assert_close(turned(picture, degrees), picture.rot90(turns, (1, 2)))
-
-
 def test_moving_a_slider_redraws_the_picture_and_its_sentence(turning):
     before = pixels(turning.picture.value)
-    turning.angle.value = 45
+    turning.sliders["rotation"].value = 45
     after = pixels(turning.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
-    assert "turned 45°" in turning.said.value
+    assert "rotation 45 degrees" in turning.said.value
 
 
 def test_the_sentence_names_the_classifiers_answer_for_the_turned_picture(turning):
-    turning.which.value, turning.angle.value = 2, 30
-    picture = turned(turning.pictures[2], 30)
-    guess = turning.model.predict(picture[None]).item()
-    assert f"Label 2, turned 30°: taken for {guess} (" in turning.said.value
+    turning.which.value, turning.sliders["rotation"].value = 2, 30
+    guess = turning.model.predict(changed(turning.pictures, rotation=30))[2].item()
+    assert f"Label 2, rotation 30 degrees: taken for {guess} (" in turning.said.value
 
 
-def test_right_counts_the_pictures_whose_label_survives(turning):
-    guesses = turning.model.predict(torch.stack([turned(x, 60) for x in turning.pictures]))
-    assert turning.right(60) == (guesses == turning.labels).sum().item()
+def test_right_counts_the_pictures_whose_label_survives_a_counterclockwise_turn(turning):
+    turning.pictures = torch.zeros(3, 1, 8, 8)
+    turning.pictures[:, :, :, 4:] = 1  # right is bright, and after a quarter turn the top
+    turning.model.predict = lambda x: (x[:, 0, :4].sum((1, 2)) > x[:, 0, 4:].sum((1, 2))).long()
+    turning.labels = torch.tensor([1, 0, 1])
+    assert (turning.right(90), turning.right(-90)) == (2, 1)
 
 
 def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(turning, monkeypatch):
@@ -61,8 +58,21 @@ def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(turning
     assert how["metadata"]["image/png"]["alt"] == turning.alt
 
 
-def test_every_control_says_what_it_changes(turning):
-    assert [control.description for control in (turning.which, turning.angle)] == [
-        "picture",
-        "angle (degrees)",
+def test_the_twin_shows_every_picture_at_every_angle(turning):
+    axes = turning.twin().axes
+    assert len(axes) == 3 * len(TWIN_ANGLES)
+    assert [axis.get_ylabel() for axis in axes[:: len(TWIN_ANGLES)]] == [
+        f"label {label}" for label in turning.labels.tolist()
     ]
+    for place, axis in enumerate(axes):
+        which, degrees = place // len(TWIN_ANGLES), TWIN_ANGLES[place % len(TWIN_ANGLES)]
+        picture = changed(turning.pictures, rotation=degrees)[which]
+        np.testing.assert_allclose(axis.images[0].get_array(), picture[0], atol=1e-6)
+        assert axis.get_title().startswith(f"{degrees}°: ")
+    assert "3 pictures turned by 0 to 180 degrees" in turning.alt
+
+
+def test_every_control_says_what_it_changes(turning):
+    controls = (turning.which, *turning.sliders.values())
+    names = [control.description for control in controls]
+    assert names == ["picture", "rotation (degrees)"]

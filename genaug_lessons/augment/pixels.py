@@ -101,8 +101,7 @@ class Erase(PixelChange):
 
     Args:
         p: probability that a picture loses a rectangle.
-        area: smallest and largest share of the picture that is erased, in [0, 1), up to rounding:
-            near 1 it is all of a small picture.
+        area: smallest and largest share of the picture that is erased, in [0, 1), up to rounding.
         aspect: smallest ratio, in (0, 1], of height to width, both as shares of the picture's;
             the largest is its inverse. A ratio that would not fit becomes the nearest that does.
         fill: the value painted, or "mean" for the mean of the channel.
@@ -134,6 +133,18 @@ class Erase(PixelChange):
         height, width = (area * aspect).sqrt(), (area / aspect).sqrt()
         left, top = u[3] * (1 - width), u[4] * (1 - height)
         return (torch.stack([left, top, left + width, top + height], dim=-1),)
+
+    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+        """Refuses an area that, rounded to whole pixels, could be all of the picture."""
+        check_pictures(x)
+        height, width = x.shape[-2:]
+        limit = (1 - 1 / height) * (1 - 1 / width)
+        if self.area[1] > limit:
+            raise ValueError(
+                f"area must be at most {limit:.3g}, or pictures of {height} x {width} pixels "
+                f"could be erased altogether, got {self.area}"
+            )
+        return self.draw(len(x), generator)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Paint over the rectangles, whose sides are rounded to whole pixels."""
