@@ -1,4 +1,4 @@
-"""Arrays in, figures out: image grids, histories, densities, samples, forest plots.
+"""Arrays in, figures out: image grids, histories, curves, densities, samples, forest plots.
 
 Every function draws a figure with alt text and returns one line of numbers that says what it
 shows. Print that line under the figure: screen readers and tests read it.
@@ -109,6 +109,32 @@ def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str
     axis.set(xlabel=xlabel, ylabel=ylabel)
     axis.legend()
     return show(figure, f"{ylabel} over {longest} {xlabel}s: {', '.join(said)}")
+
+
+def curves(
+    at: Sequence[float], values: Mapping[str, Sequence[float]], *, xlabel: str, ylabel: str
+) -> str:
+    """One line per name through values measured at a few places, each with a marker.
+
+    Args:
+        at: (N,) places along the horizontal axis.
+        values: name -> (N,) what was measured there.
+        xlabel: the horizontal quantity with its unit.
+        ylabel: the measured quantity with its unit.
+    """
+    lengths = [len(measured) for measured in values.values()]
+    if not lengths or not len(at) or set(lengths) != {len(at)}:
+        raise ValueError(f"values must hold one for each of the {len(at)} places, got {lengths}")
+    figure, axis = plt.subplots(figsize=(6, 3))
+    looks = zip(cycle(COLOURS), cycle(LINES), cycle(MARKERS))
+    for name, measured in values.items():
+        colour, dash, marker = next(looks)
+        axis.plot(at, measured, color=colour, linestyle=dash, marker=marker, label=name)
+    axis.set(xlabel=xlabel, ylabel=ylabel)
+    axis.legend()
+    said = (f"{name} from {each[0]:.3g} to {each[-1]:.3g}" for name, each in values.items())
+    where = f"{xlabel} from {at[0]:.3g} to {at[-1]:.3g}"
+    return show(figure, f"{ylabel} over {where}: {', '.join(said)}")
 
 
 def plane(extent: float, points: int = 120) -> Tensor:

@@ -30,6 +30,7 @@ BUMP = 3 * torch.exp(-(PLANE - torch.tensor([0.5, -1.0])).square().sum(-1))
 FIGURES = {
     "image_grid": lambda: plots.image_grid(IMAGES),
     "histories": lambda: plots.histories({"loss": [3.0, 2.0]}, ylabel="nats"),
+    "curves": lambda: plots.curves([0, 90], {"judge": [1.0, 0.5]}, xlabel="angle", ylabel="share"),
     "density": lambda: plots.density(PLANE, BUMP, samples=PLANE[:5]),
     "samples": lambda: plots.samples({"data": PLANE}),
     "forest": lambda: plots.forest({"affine": (3.0, 1.0, 5.0)}, xlabel="points"),
@@ -105,6 +106,23 @@ def test_histories_draw_long_curves_as_means_over_short_spans():
     drawn = axis().lines[0]
     assert len(drawn.get_xdata()) == 100 and drawn.get_xdata()[-1] == 1000
     np.testing.assert_allclose(drawn.get_ydata()[:2], [4.5, 14.5])
+
+
+def test_curves_pass_through_what_was_measured():
+    at, values = (
+        [0, 45, 180],
+        {"upright": [1.0, 0.5, 0.25], "turned": torch.tensor([0.5, 0.6, 0.7])},
+    )
+    line = plots.curves(at, values, xlabel="angle (degrees)", ylabel="accuracy")
+    said = "upright from 1 to 0.25, turned from 0.5 to 0.7"
+    assert line == f"accuracy over angle (degrees) from 0 to 180: {said}"
+    for drawn, measured in zip(axis().lines, values.values(), strict=True):
+        np.testing.assert_array_equal(drawn.get_xdata(), at)
+        np.testing.assert_array_equal(drawn.get_ydata(), measured)
+    assert (axis().get_xlabel(), axis().get_ylabel()) == ("angle (degrees)", "accuracy")
+    assert [text.get_text() for text in axis().get_legend().get_texts()] == ["upright", "turned"]
+    looks = {(drawn.get_marker(), drawn.get_linestyle()) for drawn in axis().lines}
+    assert len(looks) == 2 and "None" not in {marker for marker, _ in looks}
 
 
 def test_plane_is_the_square_lattice_within_its_extent():
@@ -195,6 +213,11 @@ def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
         (lambda: plots.image_grid(IMAGES, boxes=torch.zeros(7, 4)), r"boxes must .*got \(7, 4\)"),
         (lambda: plots.histories({}, ylabel="nats"), "curves must hold at least one value"),
         (lambda: plots.histories({"loss": []}, ylabel="nats"), "curves must hold at least one"),
+        (
+            lambda: plots.curves([0, 1], {"a": [1.0]}, xlabel="angle", ylabel="share"),
+            r"values must hold one for each of the 2 places, got \[1\]",
+        ),
+        (lambda: plots.curves([0, 1], {}, xlabel="a", ylabel="b"), r"2 places, got \[\]"),
         (lambda: plots.density(PLANE[:-1], BUMP[:-1]), r"where must be the \(P \* P, 2\) lattice"),
         (lambda: plots.density(PLANE, BUMP[:, None]), r"got \(6561, 2\) and \(6561, 1\)"),
         (lambda: plots.samples({"data": torch.zeros(3)}), r"got data: \(3,\)"),
