@@ -134,6 +134,21 @@ def test_bad_input_is_refused():
 # --- the explorer
 
 
+def test_a_slider_back_at_its_middle_but_for_rounding_says_so(changes):
+    changes.sliders["size"].value = 100 - 1e-9
+    changes.sliders["noise"].value = 0.05
+    assert changes.said.value.startswith("Label 4, noise 0.05 standard deviation: taken for")
+
+
+def test_numbers_beside_the_sliders_are_short(changes):
+    shown = {
+        name: format(7, slider.readout_format)
+        for name, slider in changes.sliders.items()
+        if name != "mirror"
+    }
+    assert shown.pop("noise") == "7.00" and set(shown.values()) == {"7"}
+
+
 @pytest.mark.parametrize("name", [*MOVED, "which"])
 def test_moving_any_control_redraws_the_picture_and_its_sentence(changes, name):
     before, said = pixels(changes.picture.value), changes.said.value

@@ -197,7 +197,8 @@ class ChangesExplorer(Explorer):
 
 def _slider(name: str, look: dict) -> ipywidgets.FloatSlider:
     unit, least, most, step, neutral, _ = CHANGES[name]
-    limits = {"min": least, "max": most, "step": step, "readout_format": "g"}
+    digits = ".2f" if step < 1 else ".0f"
+    limits = {"min": least, "max": most, "step": step, "readout_format": digits}
     return ipywidgets.FloatSlider(neutral, description=f"{name} ({unit})", **limits, **look)
 
 
@@ -208,7 +209,9 @@ def _show(axis: Axes, picture: Tensor) -> None:
 
 
 def _neutral(name: str, value: float | str) -> bool:
-    return value == (MIRRORS[0] if name == "mirror" else CHANGES[name].neutral)
+    if name == "mirror":
+        return value == MIRRORS[0]
+    return abs(value - CHANGES[name].neutral) < CHANGES[name].step / 2  # browsers round their way
 
 
 def _written(name: str, value: float | str) -> str:
