@@ -1,6 +1,7 @@
 """Intervals against scipy, distances against closed forms, and a study whose answer is known."""
 
 import math
+import sys
 import time
 from dataclasses import replace
 
@@ -452,6 +453,97 @@ def test_banks_get_their_own_draw_and_generator_and_are_paid_for():
     assert draws == (4, 5, 6)
     assert len(set(numbers)) == len(set(rows)) == 3
     assert found.seconds["slow"] > sum(worked)
+
+
+def as_study(split, rng):
+    """The start that does what the study would do anyway."""
+    return small(split.labelled.shape, classes=split.labelled.classes, generator=rng)
+
+
+def test_arm_that_starts_as_the_study_would_equals_the_plain_arm(result):
+    arms = [
+        Arm("plain", start=as_study),
+        Arm("duplicates, plain", bank=Arm.duplicates().bank, start=as_study),
+    ]
+    found = study(arms, data=toy(), **TOY)
+    assert found.accuracies["plain"] == found.accuracies["none"] == result.accuracies["none"]
+    assert found.accuracies["duplicates, plain"] == result.accuracies["duplicates"]
+    assert found.gains["plain"][:3] == (0, 0, 0)
+
+
+def test_starts_get_their_own_draw_and_generator_and_are_paid_for():
+    asked, worked = [], []
+
+    def begin(split, rng):
+        start = time.process_time()
+        asked.append((split.draw, rng.initial_seed()))
+        sum(range(1_000_000))
+        worked.append(time.process_time() - start)
+        return as_study(split, rng)
+
+    settings = {**TOY, "draws": 3, "steps": 1, "first_draw": 4}
+    arms = [Arm("slow", start=begin), Arm("again", start=begin)]
+    found = study(arms, data=toy(), **settings)
+    draws, seeds = zip(*asked, strict=True)
+    assert draws == (4, 5, 6) * 2
+    assert len(set(seeds)) == 3 and seeds[:3] == seeds[3:]
+    assert found.seconds["slow"] > sum(worked[:3])
+
+
+def test_a_start_that_knows_more_than_the_labelled_rows_gains():
+    rng = generator(3, machine.device())
+    candidates = split(toy(), labels_per_class=2, draw=0).candidates
+    teacher = small(2, classes=2, generator=rng)
+    fit(teacher, candidates, steps=300, lr=0.02, generator=rng, show_progress=False)
+
+    def learnt(split, rng):
+        model = as_study(split, rng)
+        model.load_state_dict(teacher.state_dict())
+        model.seen = teacher.seen
+        return model
+
+    found = study([Arm("learnt", start=learnt)], data=toy(), **{**TOY, "steps": 1})
+    assert found.verdict("learnt") == "helps"
+    assert np.mean(found.accuracies["learnt"]) > 0.9
+    assert set(candidates.ids.tolist()) <= set(found.classifiers["learnt"].seen.tolist())
+    assert not torch.equal(found.classifiers["none"].seen, found.classifiers["learnt"].seen)
+
+
+def test_a_start_that_has_seen_test_rows_is_a_leak():
+    def cheat(split, rng):
+        model = as_study(split, rng)
+        model.seen = split.test.ids[-1:]
+        return model
+
+    with pytest.raises(Leak, match="1 of the 150 rows"):
+        study([Arm("cheat", start=cheat)], data=toy(), **{**TOY, "steps": 1})
+
+
+@pytest.mark.parametrize(
+    ("shape", "classes", "message"),
+    [(3, 2, r"examples of shape \(3,\)"), (2, 3, "3 classes, got 2")],
+)
+def test_a_start_that_does_not_fit_the_data_is_refused(shape, classes, message):
+    def misfit(split, rng):
+        return small(shape, classes=classes, generator=rng)
+
+    with pytest.raises(ValueError, match=message):
+        study([Arm("misfit", start=misfit)], data=toy(), **{**TOY, "steps": 1})
+
+
+def test_the_bar_is_full_when_the_last_arm_is_done(monkeypatch):
+    seen = []
+
+    def count(jobs, total, label):
+        for done, job in enumerate(jobs, start=1):
+            seen.append((done, total))
+            yield job
+
+    monkeypatch.setattr(sys.modules[study.__module__], "progress", count)
+    both = Arm("both", bank=true_labels, start=as_study)
+    arms = [Arm.duplicates(), Arm("mixup", transform=Mixup(2)), Arm("start", start=as_study), both]
+    study(arms, data=toy(), **{**TOY, "steps": 1, "show_progress": True})
+    assert seen[-1] == (5 + 4 * 12, 5 + 4 * 12)
 
 
 def test_development_studies_leave_the_test_half_alone():

@@ -20,6 +20,7 @@ from genaug_lessons.exercises import (
     Case,
     Exercise,
     autoencoders,
+    denoising,
     dropout,
     gans,
     gaussian_mixtures,
@@ -53,6 +54,28 @@ def shouts(x):
 
 def postponed(x):
     raise NotImplementedError
+
+
+def posterior_mean(noisy, points, sigma):
+    """By Bayes' rule, place by place."""
+    guesses = []
+    for place in noisy:
+        likely = distributions.Normal(points, sigma).log_prob(place).sum(1)
+        guesses.append(likely.softmax(0) @ points)
+    return torch.stack(guesses)
+
+
+def unstable_mean(noisy, points, sigma):
+    weight = (-(noisy[:, None] - points).square().sum(2) / (2 * sigma**2)).exp()
+    return weight @ points / weight.sum(1, keepdim=True)
+
+
+def squares(noisy, points):
+    return (noisy[:, None] - points).square().sum(2)
+
+
+def tanh_jacobian(h, weight):
+    return (1 - h**2)[:, :, None] * weight
 
 
 # (exercise, [right answers], [(wrong answer, words of its hint)])
@@ -554,6 +577,58 @@ BANK += [
             (lambda f, s: (s > f.mean()).double().mean(), "not with their mean"),
             (lambda f, s: s.mean() - f.mean(), "should be"),
             (lambda f, s: ..., "not written yet"),
+        ],
+    ),
+    (
+        denoising.linear_denoiser,
+        [
+            lambda c, s: c @ torch.linalg.inv(c + s**2 * torch.eye(2)),
+            lambda c, s: torch.linalg.solve(c + s**2 * torch.eye(2), c),
+        ],
+        [
+            (lambda c, s: torch.linalg.solve(c + s * torch.eye(2), c), "is its square"),
+            (lambda c, s: c @ torch.linalg.inv(c + s**2 + 1e-9 * torch.eye(2)), "diagonal only"),
+            (lambda c, s: c / (c + s**2 * torch.eye(2)), "entry by entry"),
+            (lambda c, s: s**2 * torch.linalg.inv(c + s**2 * torch.eye(2)), "taken away"),
+            (lambda c, s: c @ c + s**2 * c, "the inverse is missing"),
+            (lambda c, s: c.diagonal() / (c.diagonal() + s**2), "should be"),
+            (lambda c, s: torch.eye(2), "should be"),
+            (lambda c, s: ..., "not written yet"),
+        ],
+    ),
+    (
+        denoising.best_denoiser,
+        [posterior_mean, lambda x, p, s: (-squares(x, p) / (2 * s**2)).softmax(1) @ p],
+        [
+            (lambda x, p, s: (-squares(x, p) / s**2).softmax(1) @ p, "the 2 is missing"),
+            (lambda x, p, s: (-squares(x, p) / (2 * s)).softmax(1) @ p, "has its square"),
+            (lambda x, p, s: (-squares(x, p).sqrt() / (2 * s**2)).softmax(1) @ p, "squared dist"),
+            (lambda x, p, s: (-squares(x, p) / (2 * s**2)).softmax(0) @ p, "sum to 1 over"),
+            (lambda x, p, s: p[squares(x, p).argmin(1)], "this is the nearest point"),
+            (lambda x, p, s: posterior_mean(x, p, s) - x, "these are the arrows"),
+            (unstable_mean, "far from all points"),
+            (lambda x, p, s: (-squares(x, p) / (2 * s**2)).exp() @ p, "should be"),
+            (lambda x, p, s: (squares(x, p) / (2 * s**2)).softmax(1) @ p, "should be"),
+            (lambda x, p, s: (x / s**2).tanh(), "three points of the plane"),
+            (lambda x, p, s: ..., "not written yet"),
+        ],
+    ),
+    (
+        denoising.contractive_penalty,
+        [
+            lambda h, w: tanh_jacobian(h, w).square().sum((1, 2)),
+            lambda h, w: torch.linalg.matrix_norm(tanh_jacobian(h, w)) ** 2,
+        ],
+        [
+            (lambda h, w: ((h - h**2)[:, :, None] * w).square().sum((1, 2)), "of the sigmoid"),
+            (lambda h, w: ((1 - h**2)[:, :, None] * w**2).sum((1, 2)), "square the slopes too"),
+            (lambda h, w: tanh_jacobian(h, w).sum(2).square().sum(1), "not the other way round"),
+            (lambda h, w: torch.linalg.matrix_norm(tanh_jacobian(h, w)), "this is the norm"),
+            (lambda h, w: tanh_jacobian(h, w).square().sum(), "do not add up the batch"),
+            (lambda h, w: tanh_jacobian(h, w).square().sum((1, 2)).mean(), "no mean over"),
+            (lambda h, w: w.square().sum().repeat(len(h)), "leave none of them out"),
+            (lambda h, w: tanh_jacobian(h, w).square().mean((1, 2)), "should be"),
+            (lambda h, w: ..., "not written yet"),
         ],
     ),
 ]

@@ -1,9 +1,9 @@
 """The paired study: several arms, many draws, one question: did the augmentation help?
 
 Every draw picks its labelled rows; every arm trains a classifier on them from the same initial
-weights for the same number of steps. The gain of an arm is the mean over draws of its accuracy
-minus that of the arm "none" in the same draw, with a 95% interval. The classifiers of all draws
-are trained as one stacked model.
+weights, or from those it learnt beforehand, for the same number of steps. The gain of an arm is
+the mean over draws of its accuracy minus that of the arm "none" in the same draw, with a 95%
+interval. The classifiers of all draws are trained as one stacked model.
 """
 
 import time
@@ -34,12 +34,16 @@ class Arm:
         transform: changes pictures of the batch instead: a transform, of torchvision too, or a
             list of them.
         share: part of each batch that is augmented, 0 to 1.
+        start: makes the classifier that a draw starts from, start(split, generator), in place of
+            the study's `make_classifier`: pretrained on the pool, say. It gets the generator that
+            the other arms draw the initial weights of that draw from.
     """
 
     name: str
     bank: Callable[[Split, torch.Generator], Dataset] | None = None
     transform: Transform | torch.nn.Module | Sequence | None = None
     share: float = 0.5
+    start: Callable[[Split, torch.Generator], Classifier] | None = None
 
     def __post_init__(self):
         if self.transform is not None:
@@ -63,7 +67,7 @@ class Study:
 
     Attributes:
         accuracies: arm -> one accuracy per draw, 0 to 1; "none" is the baseline.
-        seconds: arm -> CPU seconds for making its banks and training its classifiers.
+        seconds: arm -> CPU seconds for its banks, its starts and the training of its classifiers.
         classifiers: arm -> the ensemble of its trained classifiers.
         question: what was asked, in words.
     """
@@ -142,13 +146,13 @@ def study(
             before it has had time to work.
         first_draw: number of the first draw; other numbers repeat the study on other rows.
         development: score on training rows, to choose settings without touching the test half.
-        make_classifier: called with (shape, classes=..., generator=...).
+        make_classifier: called with (shape, classes=..., generator=...), for arms without `start`.
         show_progress: a bar over arms and draws.
         **settings: of the classifier's training, such as lr or batch_size.
 
     Raises:
         ValueError: fewer than two draws, arms without or with equal names, or what `split` says.
-        Leak: a bank has seen rows of the test half.
+        Leak: a bank or a start has seen rows of the test half.
     """
     _check_arms(arms, draws)
     parts = data if isinstance(data, tuple) else (digits() if data is None else data,)
@@ -159,7 +163,8 @@ def study(
     arms = [Arm(BASELINE), *arms]
     accuracies, seconds, classifiers = {}, {}, {}
     jobs = _run_arms(arms, splits, steps, make_classifier, settings)
-    total = len(arms) * (draws + 1)
+    made = sum((arm.bank is not None) + (arm.start is not None) for arm in arms)
+    total = len(arms) + draws * made
     for done in progress(jobs, total, "study") if show_progress else jobs:
         if done is not None:
             name, ensemble, cpu = done
@@ -174,8 +179,12 @@ def study(
 
 
 def _run_arms(arms, splits, steps, make_classifier, settings):
-    """Yield None after each bank, and (name, ensemble, CPU seconds) after each trained arm."""
+    """Yield None after each bank or start, and (name, ensemble, CPU seconds) after each arm."""
     labelled = StackedData([each.labelled for each in splits])
+
+    def afresh(split: Split, rng: torch.Generator) -> Classifier:
+        return make_classifier(labelled.shape, classes=labelled.classes, generator=rng)
+
     for arm in arms:
         start = time.process_time()
         source = labelled
@@ -188,10 +197,11 @@ def _run_arms(arms, splits, steps, make_classifier, settings):
         elif arm.transform is not None:
             source = Augmented(labelled, transform=arm.transform, share=arm.share)
         rng = generator(splits[0].draw)  # the same for every arm: paired weights and batches
-        members = [
-            make_classifier(labelled.shape, classes=labelled.classes, generator=each)
-            for each in spawn(rng, len(splits))
-        ]
+        members = []
+        for each, weights in zip(splits, spawn(rng, len(splits)), strict=True):
+            members.append((arm.start or afresh)(each, weights))
+            if arm.start is not None:
+                yield None
         ensemble = Ensemble(members)
         for _ in training_steps(ensemble, source, steps=steps, generator=rng, **settings):
             pass

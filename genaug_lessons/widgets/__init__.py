@@ -1,5 +1,6 @@
 """Things to press and drag. Each is a thin skin over the package, with a static twin."""
 
+from genaug_lessons.widgets.denoising import DenoisingExplorer
 from genaug_lessons.widgets.dropping import DroppingExplorer
 from genaug_lessons.widgets.game import GameExplorer
 from genaug_lessons.widgets.latent import LatentExplorer
@@ -8,6 +9,7 @@ from genaug_lessons.widgets.mixture import MixtureExplorer
 from genaug_lessons.widgets.turning import TurningExplorer
 
 __all__ = [
+    "DenoisingExplorer",
     "DroppingExplorer",
     "GameExplorer",
     "LatentExplorer",
