@@ -123,7 +123,7 @@ class FieldExplorer(Explorer):
         axis.quiver(*self.lattice.cpu().T, *arrows.cpu().T, color=COLOURS[0], **straight)
         places, size = places.cpu(), 6 if len(self.starts) == self.trails else 3
         for path in places.unbind(1)[: self.trails]:
-            axis.plot(*path.T.numpy(), "-", color=COLOURS[1], linewidth=1.5)
+            axis.plot(*path.T.numpy(), "-", color=COLOURS[1], linewidth=size / 4)
         edge = {"markeredgecolor": "black", "markeredgewidth": size / 6}
         axis.plot(*places[-1].T.numpy(), "o", color=COLOURS[1], markersize=size, **edge)
         limits = (-1.05 * self.extent, 1.05 * self.extent)
