@@ -80,9 +80,9 @@ denoising_loss = Exercise(
     "denoising_loss",
     cases=[
         Case(
-            (torch.zeros_like, _PLACES[:1], _NOISE[:1], 1.0),
-            torch.tensor([0.625], dtype=torch.float64),
-            "denoising_loss of a field of zeros, at noise (1, -0.5) and sigma 1,",
+            (torch.zeros_like, _PLACES[:2], _NOISE[:2], 1.0),
+            torch.tensor([0.625, 2.125], dtype=torch.float64),
+            "denoising_loss of a field of zeros, at noise (1, -0.5) and (0.5, 2) and sigma 1,",
         ),
         Case(
             (_field, _PLACES, _NOISE, 0.5),
@@ -136,11 +136,6 @@ def _nce(data, noise, *, shift=None, front=None, mean=torch.mean):
 nce_loss = Exercise(
     "nce_loss",
     cases=[
-        Case(
-            (torch.zeros(3).double(), torch.zeros(3).double()),
-            2 * math.log(2),
-            "nce_loss with model = noise, as much of it as data,",
-        ),
         Case((_DATA, _OTHER[:2]), _nce(_DATA, _OTHER[:2]), "nce_loss with as much noise as data"),
         Case((_DATA, _OTHER), _nce(_DATA, _OTHER), "nce_loss with three times as much noise"),
     ],
@@ -152,6 +147,7 @@ nce_loss = Exercise(
             lambda data, noise: F.softplus(data).mean() + F.softplus(-noise).mean()
         ),
         "the noise's term is missing": lambda data, noise: F.softplus(-data).mean(),
+        "the two terms are added up, not averaged": lambda *given: _nce(*given) / 2,
         "this is the log-likelihood: a loss is its negative": lambda *given: -_nce(*given),
         "means, not sums: only nu weighs the two": (
             lambda data, noise: _nce(data, noise, front=1.0, mean=torch.sum)
