@@ -158,16 +158,17 @@ def test_walkers_start_apart_within_the_picture(arrows):
     torch.testing.assert_close(arrows.starts.norm(dim=1), torch.full((8,), 1.7))
 
 
-def test_sentence_says_how_far_learnt_and_exact_are_apart(arrows, networks):
-    arrows.noise.value, arrows.steps.value = 0.2, 2
-    learnt, exact = learnt_denoiser(networks[0.2]), exact_denoiser(TOY, 0.2)
+@pytest.mark.parametrize("sigma", [0.2, 0.9])
+def test_sentence_says_how_far_learnt_and_exact_are_apart(arrows, networks, sigma):
+    arrows.noise.value, arrows.steps.value = sigma, 2
+    learnt, exact = learnt_denoiser(networks[sigma]), exact_denoiser(TOY, sigma)
     x = plane(2.0, 15)
-    density = TOY.smoothed(0.2).log_density(x).exp()
+    density = TOY.smoothed(sigma).log_density(x).exp()
     off = 100 * disagreement(learnt, exact, x, density)
     ends = [walk(arrows.starts, each, 2)[-1] for each in (learnt, exact)]
     apart = (ends[0] - ends[1]).square().sum(1).sqrt().max()
     assert arrows.said.value == (
-        f"Noise 0.2: weighted by the density, the arrows differ by {off:.0f}%. "
+        f"Noise {sigma}: weighted by the density, the arrows differ by {off:.0f}%. "
         f"After 2 steps, points that started together are at most {apart:.2f} apart."
     )
 
