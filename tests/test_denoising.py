@@ -16,13 +16,8 @@ from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.plots import plane
 from genaug_lessons.random import generator, normal
 from genaug_lessons.widgets import DenoisingExplorer, explorer
-from genaug_lessons.widgets.denoising import (
-    LENGTH,
-    disagreement,
-    exact_denoiser,
-    learnt_denoiser,
-    walk,
-)
+from genaug_lessons.widgets.denoising import learnt_denoiser, walk
+from genaug_lessons.widgets.field import LENGTH, disagreement, exact_denoiser
 
 TOY = data.PlaneMixture(torch.tensor([[1.0, 0.0], [-1.0, 0.5]]), 0.3, torch.tensor([0, 1]))
 SIGMAS = (0.2, 0.5, 0.9)

@@ -25,6 +25,7 @@ from genaug_lessons.exercises import (
     dropout,
     gans,
     gaussian_mixtures,
+    score_matching,
     start_here,
     variational_autoencoders,
 )
@@ -630,6 +631,128 @@ BANK += [
             (lambda h, w: w.square().sum().repeat(len(h)), "leave none of them out"),
             (lambda h, w: tanh_jacobian(h, w).square().mean((1, 2)), "should be"),
             (lambda h, w: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def score_by_torch(x, mean, K):
+    x = x.clone().requires_grad_()
+    bell = distributions.MultivariateNormal(mean, precision_matrix=K)
+    return torch.autograd.grad(bell.log_prob(x).sum(), x)[0]
+
+
+def weight_of(x, mean, K):
+    return (-0.5 * torch.einsum("bd,de,be->b", x - mean, K, x - mean)).exp()[:, None]
+
+
+def density_of(x, mean, K):
+    bell = distributions.MultivariateNormal(mean, precision_matrix=K)
+    return bell.log_prob(x).exp()[:, None]
+
+
+def pull(x, mean, K):
+    return (mean - x) @ K.T
+
+
+def denoising_by_loop(score, x, noise, sigma):
+    losses = []
+    for place, shift in zip(x, noise, strict=True):
+        field = score((place + sigma * shift)[None])[0]
+        pairs = zip(field.tolist(), shift.tolist(), strict=True)
+        losses.append(sum((found + e / sigma) ** 2 for found, e in pairs) / 2)
+    return torch.tensor(losses)
+
+
+def denoising_from(score, x, noise, sigma, *, at=None, target=None):
+    """Half the squared length of what is missing; the place or the target may be another."""
+    at = x + sigma * noise if at is None else at
+    target = -noise / sigma if target is None else target
+    return F.mse_loss(score(at), target, reduction="none").sum(1) / 2
+
+
+def nce_by_probabilities(data, noise):
+    """With h written out: nu weighs the noise's odds."""
+    nu = len(noise) / len(data)
+    h = [1 / (1 + nu * (-of).exp()) for of in (data, noise)]
+    return -h[0].log().mean() - nu * (1 - h[1]).log().mean()
+
+
+def nce_by_cross_entropy(data, noise):
+    logits = torch.cat([data, noise]) - math.log(len(noise) / len(data))
+    right = torch.cat([torch.ones_like(data), torch.zeros_like(noise)])
+    return F.binary_cross_entropy_with_logits(logits, right, reduction="sum") / len(data)
+
+
+def nce_with(data, noise, *, log_nu, front):
+    real, fake = data - log_nu, noise - log_nu
+    return -F.logsigmoid(real).mean() - front * F.logsigmoid(-fake).mean()
+
+
+def nu_of(data, noise):
+    return len(noise) / len(data)
+
+
+BANK += [
+    (
+        score_matching.gaussian_score,
+        [score_by_torch, pull, lambda x, m, K: ((m - x)[:, None] @ K).squeeze(1)],
+        [
+            (lambda x, m, K: density_of(x, m, K) * pull(x, m, K), "gradient of the density"),
+            (lambda x, m, K: weight_of(x, m, K) * pull(x, m, K), "gradient of the weight"),
+            (lambda x, m, K: (x - m) @ K, "turn the sign"),
+            (lambda x, m, K: torch.linalg.solve(K, (m - x).T).T, "no inverse"),
+            (lambda x, m, K: -x @ K, "the mean is not subtracted"),
+            (lambda x, m, K: (m - x) * K.diagonal(), "the coordinates pull at one another"),
+            (lambda x, m, K: -2 * (x - m) @ K, "a factor of 2"),
+            (lambda x, m, K: pull(x, m, K).sum(1), "should be"),
+            (lambda x, m, K: ..., "not written yet"),
+        ],
+    ),
+    (
+        score_matching.denoising_loss,
+        [denoising_from, denoising_by_loop],
+        [
+            (lambda s, x, e, o: denoising_from(s, x, e, o, target=e / o), "the sign is turned"),
+            (lambda s, x, e, o: denoising_from(s, x, e, o, at=x), "at the noisy place"),
+            (lambda s, x, e, o: denoising_from(s, x, e, o, at=x + e), "enters x as sigma noise"),
+            (lambda s, x, e, o: denoising_from(s, x, e, o, target=-e), "is not divided"),
+            (lambda s, x, e, o: denoising_from(s, x, e, o, target=-e / o**2), "by sigma once"),
+            (lambda s, x, e, o: denoising_from(s, x, e, o, target=-o * e), "denoiser's target"),
+            (lambda *given: 2 * denoising_from(*given), "1/2 is missing"),
+            (lambda *given: denoising_from(*given) / 2, "no mean"),
+            (lambda *given: (2 * denoising_from(*given)) ** 0.5, "take its square"),
+            (lambda *given: denoising_from(*given).sum(), "do not add up the batch"),
+            (lambda *given: denoising_from(*given).mean(), "no mean over the batch"),
+            (lambda *given: None, "not written yet"),
+        ],
+    ),
+    (
+        score_matching.nce_loss,
+        [nce_by_probabilities, nce_by_cross_entropy],
+        [
+            (lambda d, n: -F.logsigmoid(torch.cat([d, n])).mean() * 2, "that of 1 - h"),
+            (lambda d, n: nce_by_probabilities(-d, -n), "changed places"),
+            (lambda d, n: -d.sigmoid().log().mean(), "the noise's term is missing"),
+            (lambda d, n: -nce_by_cross_entropy(d, n), "a loss is its negative"),
+            (lambda d, n: len(d) * nce_by_cross_entropy(d, n), "means, not sums"),
+            (lambda d, n: nce_with(d, n, log_nu=0, front=nu_of(d, n)), "log nu is missing"),
+            (
+                lambda d, n: nce_with(d, n, log_nu=math.log(nu_of(d, n)), front=1),
+                "counts nu times",
+            ),
+            (lambda d, n: nce_with(d, n, log_nu=0, front=1), "nu enters twice"),
+            (
+                lambda d, n: nce_with(d, n, log_nu=-math.log(nu_of(d, n)), front=nu_of(d, n)),
+                "is subtracted from the logit",
+            ),
+            (
+                lambda d, n: nce_with(d, n, log_nu=math.log(nu_of(n, d)), front=nu_of(n, d)),
+                "noise per data",
+            ),
+            (lambda d, n: nce_by_cross_entropy(d, n) / 2, "not averaged"),
+            (lambda d, n: nce_by_cross_entropy(d, n) + 1, "should be"),
+            (lambda d, n: ..., "not written yet"),
         ],
     ),
 ]

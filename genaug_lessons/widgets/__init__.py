@@ -8,6 +8,7 @@ from genaug_lessons.widgets.latent import LatentExplorer
 from genaug_lessons.widgets.live import LiveTraining
 from genaug_lessons.widgets.mixture import MixtureExplorer
 from genaug_lessons.widgets.turning import TurningExplorer
+from genaug_lessons.widgets.walking import WalkingExplorer
 
 __all__ = [
     "ChangesExplorer",
@@ -18,4 +19,5 @@ __all__ = [
     "LiveTraining",
     "MixtureExplorer",
     "TurningExplorer",
+    "WalkingExplorer",
 ]
