@@ -20,6 +20,7 @@ from genaug_lessons.exercises import (
     Case,
     Exercise,
     autoencoders,
+    boltzmann_machines,
     classical_augmentation,
     denoising,
     dropout,
@@ -839,6 +840,110 @@ BANK += [
             (lambda y, p, cut, k: F.one_hot(y[p], k), "should be"),
             (lambda y, p, cut, k: cutmix_by_pixels(y, p, cut, k).argmax(1), "should be"),
             (lambda y, p, cut, k: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def free_energy_by_sum(v, W, a, b):
+    """-log of the sum over both hidden states of each unit, by the definition of the energy."""
+    energies = [[-v @ a + 0 * b[:1]]]
+    for j in range(len(b)):
+        energies = [[so_far[0] - on * (b[j] + v @ W[:, j])] for so_far in energies for on in (0, 1)]
+    return -torch.logsumexp(-torch.stack([energy for [energy] in energies]), 0)
+
+
+def free_energy(v, W, a, b):
+    return -v @ a - torch.logaddexp(b + v @ W, torch.zeros_like(b)).sum(1)
+
+
+def half_step_by_loop(v, W, b, noise):
+    rows = []
+    for row, draws in zip(v, noise, strict=True):
+        odds = [math.exp(b[j] + row @ W[:, j]) for j in range(len(b))]
+        rows.append(
+            [draw < odd / (1 + odd) for draw, odd in zip(draws.tolist(), odds, strict=True)]
+        )
+    return rows
+
+
+def on(v, W, b):
+    return (v @ W + b).sigmoid()
+
+
+def slope_by_autograd(v, ends, W, b):
+    """Of the free-energy gap, whose negative gradient is the update."""
+    W = W.clone().requires_grad_()
+    zero = torch.zeros(len(W)).double()
+    gap = free_energy(v, W, zero, b).mean() - free_energy(ends, W, zero, b).mean()
+    return -torch.autograd.grad(gap, W)[0]
+
+
+def slope(v, ends, W, b):
+    return v.T @ on(v, W, b) / len(v) - ends.T @ on(ends, W, b) / len(ends)
+
+
+BANK += [
+    (
+        boltzmann_machines.free_energy,
+        [free_energy, free_energy_by_sum],
+        [
+            (lambda v, W, a, b: -free_energy(v, W, a, b), "the sign is turned"),
+            (lambda v, W, a, b: free_energy(v, W, 0 * a, b), "the visible biases are missing"),
+            (lambda v, W, a, b: free_energy(v, W, a, 0 * b), "the hidden biases are missing"),
+            (
+                lambda v, W, a, b: -v @ a - ((v @ W + b) * on(v, W, b)).sum(1),
+                "the hidden units are summed out",
+            ),
+            (lambda v, W, a, b: -v @ a - F.softplus(v @ W + b).mean(1), "sum over the hidden"),
+            (lambda v, W, a, b: free_energy(v, W, a, b).sum(), "do not add up the batch"),
+            (lambda v, W, a, b: -v @ a - (1 + (v @ W + b).exp()).log().sum(1), "near 1000"),
+            (lambda v, W, a, b: v @ a - F.softplus(v @ W + b).sum(1), "should be"),
+            (lambda v, W, a, b: ..., "not written yet"),
+        ],
+    ),
+    (
+        boltzmann_machines.half_step,
+        [half_step_by_loop, lambda v, W, b, e: torch.heaviside(on(v, W, b) - e, b[:1] * 0)],
+        [
+            (lambda v, W, b, e: on(v, W, b), "these are the probabilities"),
+            (lambda v, W, b, e: (e > on(v, W, b)) * 1, "turned round"),
+            (lambda v, W, b, e: (on(v, W, b) > 0.5) * 1, "this rounds the probability"),
+            (lambda v, W, b, e: (e[0] < on(v, W, b)) * 1, "each row needs noise of its own"),
+            (lambda v, W, b, e: (e < (v @ W).sigmoid()) * 1, "the hidden biases are missing"),
+            (lambda v, W, b, e: (e < v @ W + b) * 1, "the sigmoid is missing"),
+            (lambda v, W, b, e: (e[: len(b), 0] < on(v, W, b)) * 1, "should be"),
+            (lambda v, W, b, e: None, "not written yet"),
+        ],
+    ),
+    (
+        boltzmann_machines.gradient,
+        [slope, slope_by_autograd],
+        [
+            (lambda v, e, W, b: -slope(v, e, W, b), "the sign is turned"),
+            (
+                lambda v, e, W, b: (
+                    v.T @ on(v, W, b) / len(v) - e.T @ on(v[: len(e)], W, b) / len(e)
+                ),
+                "hidden means of their own",
+            ),
+            (lambda v, e, W, b: v.T @ on(v, W, b) - e.T @ on(e, W, b), "these are sums"),
+            (
+                lambda v, e, W, b: (v.T @ on(v, W, b) - e.T @ on(e, W, b)) / len(v),
+                "averaged over their own number",
+            ),
+            (
+                lambda v, e, W, b: (
+                    v.mean(0)[:, None] * on(v, W, b).mean(0)
+                    - e.mean(0)[:, None] * on(e, W, b).mean(0)
+                ),
+                "multiply first, then average",
+            ),
+            (lambda v, e, W, b: v.T @ on(v, W, b) / len(v), "what the chains do is missing"),
+            (lambda v, e, W, b: slope(v, e, W, b).T, "the shape of W"),
+            (lambda v, e, W, b: slope(v, e, W, 0 * b), "the hidden biases are missing"),
+            (lambda v, e, W, b: slope(v, e, W, b).sum(), "should be"),
+            (lambda v, e, W, b: ..., "not written yet"),
         ],
     ),
 ]

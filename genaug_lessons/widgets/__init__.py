@@ -4,6 +4,7 @@ from genaug_lessons.widgets.changes import ChangesExplorer
 from genaug_lessons.widgets.denoising import DenoisingExplorer
 from genaug_lessons.widgets.dropping import DroppingExplorer
 from genaug_lessons.widgets.game import GameExplorer
+from genaug_lessons.widgets.gibbs import GibbsExplorer
 from genaug_lessons.widgets.latent import LatentExplorer
 from genaug_lessons.widgets.live import LiveTraining
 from genaug_lessons.widgets.mixture import MixtureExplorer
@@ -15,6 +16,7 @@ __all__ = [
     "DenoisingExplorer",
     "DroppingExplorer",
     "GameExplorer",
+    "GibbsExplorer",
     "LatentExplorer",
     "LiveTraining",
     "MixtureExplorer",
