@@ -245,3 +245,10 @@ def test_a_base_that_is_not_complete_says_so(walkers, name, given):
 
     with pytest.raises(TypeError, match="Half"):
         getattr(FieldExplorer, name)(Half.__new__(Half), *given)
+
+
+def test_one_step_is_no_plural(walkers):
+    walkers.steps.value = 1
+    assert "After 1 step with noise" in walkers.said.value
+    walkers.steps.value = 2
+    assert "After 2 steps with noise" in walkers.said.value

@@ -12,7 +12,7 @@ from torch import Tensor
 
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.autoencoder import Autoencoder
-from genaug_lessons.widgets.field import KINDS, Denoiser, FieldExplorer, exact_denoiser
+from genaug_lessons.widgets.field import KINDS, Denoiser, FieldExplorer, exact_denoiser, in_words
 
 WALKERS = 8
 MOST_STEPS, TWIN_STEPS = 10, 3
@@ -82,7 +82,7 @@ class DenoisingExplorer(FieldExplorer):
         """How far learnt and exact arrows differ, and points that have walked along them."""
         apart = (ends["learnt"] - ends["exact"]).norm(dim=1).max().item()
         return (
-            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {self.steps.value} steps, "
+            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {in_words(self.steps.value)}, "
             f"points that started together are at most {apart:.2f} apart."
         )
 

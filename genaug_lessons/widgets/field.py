@@ -42,6 +42,11 @@ def disagreement(
     return (error / arrow).sqrt().item()
 
 
+def in_words(steps: int) -> str:
+    """A number of steps, one of them in the singular."""
+    return "1 step" if steps == 1 else f"{steps} steps"
+
+
 def _arrows(learnt: Denoiser, exact: Denoiser, x: Tensor) -> tuple[Tensor, Tensor]:
     guess = exact(x)
     return learnt(x) - guess, guess - x
@@ -128,4 +133,4 @@ class FieldExplorer(Explorer):
         axis.plot(*places[-1].T.numpy(), "o", color=COLOURS[1], markersize=size, **edge)
         limits = (-1.05 * self.extent, 1.05 * self.extent)
         axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=limits, ylim=limits)
-        axis.set_title(f"{kind}, noise {sigma:.3g}, {len(places) - 1} steps")
+        axis.set_title(f"{kind}, noise {sigma:.3g}, {in_words(len(places) - 1)}")

@@ -15,7 +15,14 @@ from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.langevin import langevin_step
 from genaug_lessons.models.score import Score, ScoreNetwork
 from genaug_lessons.random import normal, uniform
-from genaug_lessons.widgets.field import KINDS, WIDE, Denoiser, FieldExplorer, exact_denoiser
+from genaug_lessons.widgets.field import (
+    KINDS,
+    WIDE,
+    Denoiser,
+    FieldExplorer,
+    exact_denoiser,
+    in_words,
+)
 
 WALKERS, TRAILS = 200, 1
 MOST_STEPS = 100
@@ -102,9 +109,9 @@ class WalkingExplorer(FieldExplorer):
         learnt, exact = (self._height(self.toy, sigma, ends[kind]) for kind in KINDS)
         own = "noise of their own" if self.shaken.value else "no noise of their own"
         return (
-            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {self.steps.value} steps with "
-            f"{own}, the walkers' mean log density is {learnt:.2f} (on exact arrows {exact:.2f}); "
-            f"that of points drawn from it is {self.usual[sigma]:.2f}."
+            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {in_words(self.steps.value)} "
+            f"with {own}, the walkers' mean log density is {learnt:.2f} (on exact arrows "
+            f"{exact:.2f}); that of points drawn from it is {self.usual[sigma]:.2f}."
         )
 
     def twin(self) -> Figure:
