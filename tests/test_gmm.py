@@ -16,7 +16,7 @@ from genaug_lessons.augment import PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.models import gaussians
 from genaug_lessons.models.gaussians import COVARIANCES, constrain, log_gaussian, m_step, shrink
-from genaug_lessons.models.gmm import GaussianMixture, clamp, far_apart, responsibilities
+from genaug_lessons.models.gmm import GaussianMixture, clamp, e_step, far_apart
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
@@ -115,7 +115,7 @@ def test_a_density_far_from_zero_keeps_its_digits():
 def test_log_density_is_that_of_scikit_learn():
     found, theirs = mixture_of(*parameters()), same_in_sklearn(*parameters())
     close(found.log_density(rows()), theirs.score_samples(rows()))
-    found = responsibilities(found.log_joint(rows()))
+    found = e_step(found.log_joint(rows()))[0]
     close(found, theirs.predict_proba(rows()))
     close(found.sum(1), torch.ones(ROWS).double())
 
@@ -199,7 +199,7 @@ def test_rows_that_bear_nothing_to_rounding_are_left_out_of_a_covariance():
 
 
 def test_an_m_step_in_blocks_is_the_whole(monkeypatch):
-    r = responsibilities(mixture_of(*parameters()).log_joint(rows()))
+    r = e_step(mixture_of(*parameters()).log_joint(rows()))[0]
     whole = m_step(rows(), r)
     monkeypatch.setattr(gaussians, "ROWS", 7)
     for part, expected in zip(m_step(rows(), r), whole, strict=True):
@@ -208,7 +208,7 @@ def test_an_m_step_in_blocks_is_the_whole(monkeypatch):
 
 def test_clamped_rows_belong_to_their_class_alone():
     owner, y = torch.tensor([0, 0, 1, 1]), torch.tensor([1, -1, 0])
-    r = responsibilities(clamp(torch.zeros(3, 4), y, owner))
+    r = e_step(clamp(torch.zeros(3, 4), y, owner))[0]
     close(r, [[0, 0, 0.5, 0.5], [0.25] * 4, [0.5, 0.5, 0, 0]], atol=1e-7)
 
 
@@ -253,7 +253,7 @@ def test_shrinkage_is_friedmans_formula():
 
 def test_shrinkage_in_an_update_follows_the_m_step():
     model = mixture_of(*parameters(), pooled=0.3, sphere=0.2)
-    pi, _, Sigma = m_step(rows(), responsibilities(model.log_joint(rows())))
+    pi, _, Sigma = m_step(rows(), e_step(model.log_joint(rows()))[0])
     passes(model, rows())
     close(model.Sigma, shrink(Sigma, pi, pooled=0.3, sphere=0.2))
 

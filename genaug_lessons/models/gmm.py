@@ -47,9 +47,15 @@ def clamp(log_joint: Tensor, y: Tensor | None, owner: Tensor) -> Tensor:
     return log_joint.masked_fill((y[:, None] >= 0) & (y[:, None] != owner), -math.inf)
 
 
-def responsibilities(log_joint: Tensor) -> Tensor:
-    """r (N, K) = p(k | x_n) from log p(x_n, k). Source: Bishop 2006, eq. 9.13."""
-    return (log_joint - log_joint.logsumexp(1, keepdim=True)).exp()
+def e_step(log_joint: Tensor) -> tuple[Tensor, Tensor]:
+    """r (N, K) = p(k | x_n), and log p(x_n) (N,), from log p(x_n, k) (N, K).
+
+    Source: Bishop 2006, eq. 9.13.
+    """
+    most = log_joint.amax(1, keepdim=True)
+    r = (log_joint - most).exp_()  # serves both: exp is dear
+    total = r.sum(1, keepdim=True)
+    return r.div_(total), (most + total.log()).squeeze(1)
 
 
 def far_apart(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
@@ -177,9 +183,10 @@ class GaussianMixture(Model):
         if not self.started:
             self.start(x, y, generator)
         log_joint = clamp(self.log_joint(x), y, self.owner)
-        pi, mu, Sigma = m_step(x, responsibilities(log_joint))
+        r, log_p = e_step(log_joint)
+        pi, mu, Sigma = m_step(x, r)
         self.set_parameters(pi, mu, constrain(Sigma, pi, self.covariance, **self.shares))
-        return {"negative log likelihood": -log_joint.logsumexp(1).mean()}
+        return {"negative log likelihood": -log_p.mean()}
 
     def start(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> None:
         """First parameters, of rows x (N, D) shared out to the nearest of K centres.
