@@ -1,4 +1,4 @@
-"""Arrays in, figures out: image grids, histories, curves, densities, samples, forest plots.
+"""Arrays in, figures out: image grids, histories, curves, densities, samples, layers, effects.
 
 Every function draws a figure with alt text and returns one line of numbers that says what it
 shows. Print that line under the figure: screen readers and tests read it.
@@ -24,6 +24,8 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _DASHES = ((8, 2), (3, 1, 1, 1, 1, 1), (1, 3), (8, 2, 2, 2), (4, 1, 1, 1), (2, 4))
 LINES = ("-", "--", "-.", ":", *((0, dashes) for dashes in _DASHES))
 DPI = 110
+_HEADS = {"<-": "<|-", "->": "-|>", "--": "-"}
+_UNITS = (-1, 0, 1)  # places of the circles that stand for a layer
 
 
 def image_grid(
@@ -200,6 +202,35 @@ def samples(points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "
     axis.set(xlabel=axes[0], ylabel=axes[1], aspect="equal")
     axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
     return show(figure, f"points in the plane, {'; '.join(said)}")
+
+
+def layers(networks: Mapping[str, str]) -> str:
+    """Networks side by side as layers one above the other, with the way each connection goes.
+
+    Args:
+        networks: name -> its layers from the lowest up, with what connects them between blanks:
+            "<-" leads down, "->" up, "--" has no direction. "v <- h1 -- h2" has three layers.
+    """
+    if not networks:
+        raise ValueError("networks must hold at least one network")
+    most = max(len(network.split()[::2]) for network in networks.values())
+    size = (1.9 * len(networks), most)
+    figure, axes = plt.subplots(1, len(networks), figsize=size, squeeze=False)
+    for axis, (name, network) in zip(axes.flat, networks.items(), strict=True):
+        names, links = network.split()[::2], network.split()[1::2]
+        if len(names) != len(links) + 1 or not set(links) <= _HEADS.keys():
+            raise ValueError(f'networks must read like "v <- h1 -- h2", got {name}: {network!r}')
+        for height, layer in enumerate(names):
+            axis.scatter(_UNITS, [height] * len(_UNITS), s=170, color="0.8", edgecolor="black")
+            axis.annotate(layer, (1.5, height), ha="left", va="center")
+        for height, link in enumerate(links):
+            for x in _UNITS:
+                line = {"arrowstyle": _HEADS[link], "linewidth": 1.5}
+                axis.annotate("", (x, height + 0.8), (x, height + 0.2), arrowprops=line)
+        axis.set(xlim=(-1.6, 2.4), ylim=(-0.4, most - 0.6), title=name.replace(" ", "\n", 1))
+        axis.set_axis_off()
+    said = "; ".join(f"{name}: {network}" for name, network in networks.items())
+    return show(figure, f"{len(networks)} networks, from the lowest layer up: {said}")
 
 
 def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) -> str:

@@ -33,6 +33,7 @@ FIGURES = {
     "curves": lambda: plots.curves([0, 90], {"judge": [1.0, 0.5]}, xlabel="angle", ylabel="share"),
     "density": lambda: plots.density(PLANE, BUMP, samples=PLANE[:5]),
     "samples": lambda: plots.samples({"data": PLANE}),
+    "layers": lambda: plots.layers({"machine": "v -- h1"}),
     "forest": lambda: plots.forest({"affine": (3.0, 1.0, 5.0)}, xlabel="points"),
 }
 every_figure = pytest.mark.parametrize("draw", FIGURES.values(), ids=FIGURES)
@@ -150,6 +151,29 @@ def test_samples_are_counted_and_placed():
         np.testing.assert_array_equal(drawn.get_offsets(), x)
 
 
+def test_layers_stand_above_each_other_and_arrows_go_the_way_that_is_written():
+    line = plots.layers({"belief net": "v <- h1 -- h2", "classifier": "x -> y"})
+    assert line == (
+        "2 networks, from the lowest layer up: belief net: v <- h1 -- h2; classifier: x -> y"
+    )
+    belief, classifier = plt.gcf().axes
+    texts = [text for text in belief.texts if text.get_text()]
+    assert [(text.get_text(), text.xy[1]) for text in texts] == [("v", 0), ("h1", 1), ("h2", 2)]
+    circles = [dots.get_offsets()[:, 1].tolist() for dots in belief.collections]
+    assert circles == [[height] * 3 for height in range(3)]
+
+    def ends(axis):
+        """The y of each arrow's head or heads, with that of its other end."""
+        arrows = [text for text in axis.texts if text.arrow_patch]
+        styles = [type(text.arrow_patch.get_arrowstyle()).__name__ for text in arrows]
+        places = [(text.xyann[1], text.xy[1]) for text in arrows]  # drawn from, drawn to
+        return list(zip(styles, places, strict=True))[::3]
+
+    assert ends(belief) == [("CurveFilledA", (0.2, 0.8)), ("Curve", (1.2, 1.8))]
+    assert ends(classifier) == [("CurveFilledB", (0.2, 0.8))]
+    assert classifier.get_ylim() == belief.get_ylim() == (-0.4, 2.4)
+
+
 def test_forest_draws_each_effect_with_its_interval_from_top_to_bottom():
     effects = {"affine": (3.0, 1.0, 5.04), "vae": (-0.26, -1.0, 0.5)}
     line = plots.forest(effects, xlabel="gain (points)")
@@ -221,6 +245,9 @@ def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
         (lambda: plots.density(PLANE[:-1], BUMP[:-1]), r"where must be the \(P \* P, 2\) lattice"),
         (lambda: plots.density(PLANE, BUMP[:, None]), r"got \(6561, 2\) and \(6561, 1\)"),
         (lambda: plots.samples({"data": torch.zeros(3)}), r"got data: \(3,\)"),
+        (lambda: plots.layers({}), "networks must hold at least one"),
+        (lambda: plots.layers({"net": "v -- "}), r'like "v <- h1 -- h2", got net: \'v -- \''),
+        (lambda: plots.layers({"net": "v => h"}), r"got net: 'v => h'"),
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw, message):
