@@ -22,6 +22,7 @@ from genaug_lessons.exercises import (
     autoencoders,
     boltzmann_machines,
     classical_augmentation,
+    deep_belief_networks,
     denoising,
     dropout,
     gans,
@@ -944,6 +945,113 @@ BANK += [
             (lambda v, e, W, b: slope(v, e, W, 0 * b), "the hidden biases are missing"),
             (lambda v, e, W, b: slope(v, e, W, b).sum(), "should be"),
             (lambda v, e, W, b: ..., "not written yet"),
+        ],
+    ),
+]
+
+
+def below(h, W, a):
+    return 1 / (1 + (-(a + (W @ h[..., None])[..., 0])).exp())
+
+
+def passed_down(h2, W2, a2, W1, a1, noise):
+    h1 = (below(h2, W2, a2) - noise).sign().clamp_min(0)
+    return below(h1, W1, a1)
+
+
+def passed_down_by_loop(h2, W2, a2, W1, a1, noise):
+    rows = []
+    for state, threshold in zip(h2, noise, strict=True):
+        chance = [torch.sigmoid(a2[j] + W2[j] @ state) for j in range(len(a2))]
+        h1 = torch.tensor([float(e < p) for e, p in zip(threshold, chance, strict=True)]).double()
+        rows.append([torch.sigmoid(a1[i] + W1[i] @ h1).item() for i in range(len(a1))])
+    return rows
+
+
+def mean_under(q, values):
+    """Of each row, without the states whose chance is 0."""
+    sums = [v[p > 0] @ p[p > 0] for p, v in zip(q, values, strict=True)]
+    return torch.stack(sums)
+
+
+def lower_bound(log_p, q):
+    return mean_under(q, log_p - q.log())
+
+
+BANK += [
+    (
+        deep_belief_networks.turn_around,
+        [
+            lambda W, a, b: (W.T, b, a),
+            lambda W, a, b: [[list(column) for column in zip(*W, strict=True)], b, a],
+        ],
+        [
+            (lambda W, a, b: (W.T, a, b), "the biases change places"),
+            (lambda W, a, b: (W, b, a), "W is turned around as well"),
+            (lambda W, a, b: (W, a, b), "nothing is turned around"),
+            (lambda W, a, b: (-W.T, -b, -a), "no sign changes"),
+            (lambda W, a, b: (W.flip(0).T, b, a), "should be"),
+            (lambda W, a, b: (W.T, b), "should be"),
+            (lambda W, a, b: W.T, "should be"),
+            (lambda W, a, b: ..., "not written yet"),
+        ],
+    ),
+    (
+        deep_belief_networks.pass_down,
+        [passed_down, passed_down_by_loop],
+        [
+            (
+                lambda h, W2, a2, W1, a1, e: below(below(h, W2, a2), W1, a1),
+                "states of zeros and ones go down",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: below((below(h, W2, a2) > 0.5).double(), W1, a1),
+                "this rounds the chances",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: below((e > below(h, W2, a2)).double(), W1, a1),
+                "turned round",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: passed_down(h, W2, 0 * a2, W1, a1, e),
+                "the biases a2 are missing",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: passed_down(h, W2, a2, W1, 0 * a1, e),
+                "the biases a1 are missing",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: a1 + (e < below(h, W2, a2)).double() @ W1.T,
+                "the last sigmoid is missing",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: (e < below(h, W2, a2)).double(),
+                "these are the states of h1",
+            ),
+            (
+                lambda h, W2, a2, W1, a1, e: passed_down(h, W2, a2, W1, a1, e[:1].expand_as(e)),
+                "should be",
+            ),
+            (lambda h, W2, a2, W1, a1, e: (a2 + h @ W2).sigmoid(), "raises RuntimeError"),
+            (lambda h, W2, a2, W1, a1, e: None, "not written yet"),
+        ],
+    ),
+    (
+        deep_belief_networks.bound,
+        [
+            lower_bound,
+            lambda log_p, q: log_p.logsumexp(1) - mean_under(q, q.log() - log_p.log_softmax(1)),
+        ],
+        [
+            (lambda log_p, q: mean_under(q, log_p), "what log q adds is missing"),
+            (lambda log_p, q: mean_under(q, log_p + q.log()), "the sign of log q is turned"),
+            (lambda log_p, q: log_p.exp().sum(1).log(), "this is log p(v) itself"),
+            (lambda log_p, q: lower_bound(log_p, q) / 4, "a mean over them is smaller"),
+            (lambda log_p, q: (log_p - q.log()).sum(1), "every state counts by its q"),
+            (lambda log_p, q: lower_bound(log_p, q).sum(), "do not add up the batch"),
+            (lambda log_p, q: (q * (log_p - q.log())).sum(1), "torch.xlogy knows"),
+            (lambda log_p, q: -lower_bound(log_p, q), "should be"),
+            (lambda log_p, q: ..., "not written yet"),
         ],
     ),
 ]
