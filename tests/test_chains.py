@@ -361,7 +361,7 @@ def test_controls_are_named_and_the_play_button_moves_the_slider(chains):
         assert (control.value, control.min, control.max, control.step) == (0, 0, 30, 1)
     assert chains.link.source == (chains.play, "value")
     assert chains.link.target == (chains.step, "value")
-    assert chains.box.children[0].children == (chains.play, chains.step)
+    assert chains.box.children[0].children == (chains.step, chains.play)
     assert chains.box.children[1] is chains.held
 
 

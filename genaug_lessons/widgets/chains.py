@@ -27,7 +27,7 @@ from genaug_lessons.widgets.explorer import Explorer
 from genaug_lessons.widgets.field import in_words
 from genaug_lessons.widgets.pictures import mosaic
 
-INTERVAL = 150  # milliseconds from step to step while the chains play
+INTERVAL = 250  # milliseconds from step to step while chains play: about what a drawing takes
 TWIN_STEPS = (0, 1, 2, 5, 20)  # and the last
 WORDS = {True: "held", False: "let go"}
 WRONG = " ✗"
@@ -137,17 +137,20 @@ class ChainsExplorer(Explorer):
             self.tapes[held] = Tape(*(each.cpu() for each in tape))
         self.right = {held: read == self.labels for held, read in self.read.items()}
         self.moments = sorted({*(step for step in TWIN_STEPS if step < steps), steps})
-        look = {"style": {"description_width": "6em"}}
+        style = {"description_width": "6em"}
         self.step = ipywidgets.IntSlider(
-            0, min=0, max=steps, description="Gibbs steps", layout={"width": "34em"}, **look
+            0, min=0, max=steps, description="Gibbs steps", style=style, layout={"width": "32em"}
         )
         self.play = ipywidgets.Play(value=0, min=0, max=steps, interval=INTERVAL)
         self.link = ipywidgets.jslink((self.play, "value"), (self.step, "value"))
         self.held = ipywidgets.ToggleButtons(
-            options=[(word, held) for held, word in WORDS.items()], description="label", **look
+            options=[(word, held) for held, word in WORDS.items()],
+            description="label",
+            style={**style, "button_width": "6em"},
+            layout={"display": "flex"},  # else JupyterLab puts the name above the buttons
         )
         self.step.observe(lambda _: self.redraw(), "value")
-        super().__init__([ipywidgets.HBox([self.play, self.step]), self.held], self.about())
+        super().__init__([ipywidgets.HBox([self.step, self.play]), self.held], self.about())
 
     def about(self) -> str:
         """What the twin shows, in words and numbers."""
