@@ -1,5 +1,6 @@
 """Things to press and drag. Each is a thin skin over the package, with a static twin."""
 
+from genaug_lessons.widgets.chains import ChainsExplorer
 from genaug_lessons.widgets.changes import ChangesExplorer
 from genaug_lessons.widgets.denoising import DenoisingExplorer
 from genaug_lessons.widgets.dropping import DroppingExplorer
@@ -12,6 +13,7 @@ from genaug_lessons.widgets.turning import TurningExplorer
 from genaug_lessons.widgets.walking import WalkingExplorer
 
 __all__ = [
+    "ChainsExplorer",
     "ChangesExplorer",
     "DenoisingExplorer",
     "DroppingExplorer",
