@@ -3,7 +3,7 @@
 One chain for each label, in a Boltzmann machine with label units or on top of a deep belief
 network. All its steps are taken and read by a judge beforehand: a control only looks them up.
 
-Source: Hinton et al. 2006, Neural Computation 18(7), figure 8 (digits drawn with the label held).
+Source: Hinton et al. 2006, Neural Computation 18(7) (chains on top, their label held).
 
 Letters: N chains, T steps; v (N, V) visible units of the top RBM with the label's units last,
 h (N, H) its hidden units; x (N, C, H, W) pictures.
