@@ -153,14 +153,13 @@ class ChainsExplorer(Explorer):
         super().__init__([ipywidgets.HBox([self.step, self.play]), self.held], self.about())
 
     def about(self) -> str:
-        """What the twin shows, in words and numbers."""
-        n, at = len(self.labels), ", ".join(map(str, self.moments))
-        right = ", ".join(str(self.count(True, step)) for step in self.moments)
+        """What the twin shows, in words; the same at every run."""
+        at = ", ".join(map(str, self.moments))
         return (
-            f"pictures of {n} Gibbs chains, one for each label, after {at} steps from noise with "
-            f"the label held: a judge reads {right} of {n} as the label asked for; after "
-            f"{in_words(self.steps)} with the label let go it reads "
-            f"{self.count(False, self.steps)}; beneath, the share read so at every step"
+            f"pictures of {len(self.labels)} Gibbs chains, one for each label, and what a judge "
+            f"reads from them: after {at} steps from noise with the label held, and after "
+            f"{in_words(self.steps)} with the label let go; beneath, the share read as the label "
+            "asked for at every step"
         )
 
     def count(self, held: bool, step: int) -> int:
