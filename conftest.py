@@ -27,17 +27,18 @@ NUMBER = re.compile(
 class Approximate(str):
     """Text that equals another one when its words are the same and its numbers are close.
 
-    Integers have to be the same; other numbers may differ by `rtol`, relative to the larger.
+    Integers have to be the same; other numbers may differ by `rtol`, relative to the larger, or
+    by `atol`.
     """
 
-    def __new__(cls, text: str, rtol: float):
+    def __new__(cls, text: str, rtol: float, atol: float):
         self = super().__new__(cls, text)
-        self.rtol = rtol
+        self.rtol, self.atol = rtol, atol
         return self
 
     def __eq__(self, other):
         return words(self) == words(other) and all(
-            close(a, b, self.rtol)
+            close(a, b, self.rtol, self.atol)
             for a, b in zip(NUMBER.findall(self), NUMBER.findall(other), strict=True)
         )
 
@@ -52,13 +53,13 @@ def words(text: str) -> str:
     return re.sub(r"\s*#\s*", "#", " ".join(NUMBER.sub("#", text).split()))
 
 
-def close(a: str, b: str, rtol: float) -> bool:
+def close(a: str, b: str, rtol: float, atol: float) -> bool:
     """Whether two printed numbers are the same, or close where at least one has a fraction."""
     if a == b:
         return True
     if not re.search(r"[.en]", a + b, re.IGNORECASE):  # neither a fraction nor nan or inf
         return False
-    return math.isclose(float(a), float(b), rel_tol=rtol, abs_tol=min(1e-6, rtol))
+    return math.isclose(float(a), float(b), rel_tol=rtol, abs_tol=atol or min(1e-6, rtol))
 
 
 class LessonCell(nbval.plugin.IPyNbCell):
@@ -71,11 +72,18 @@ class LessonCell(nbval.plugin.IPyNbCell):
             self.raise_cell_error("Saved without being run: run the lesson and save it first")
 
     def sanitize(self, s):
-        """Let the cell's texts be compared with its tolerance: tag `rtol-1e-2` widens it."""
+        """Let the cell's texts be compared with its tolerances: tags widen them.
+
+        `rtol-1e-2` is for numbers that training decides, `atol-1.5` for such as lie around 0.
+        """
         s = super().sanitize(s)
+        rtol, atol = self.tolerance("rtol-", RTOL), self.tolerance("atol-", 0.0)
+        return Approximate(s, rtol, atol) if isinstance(s, str) else s
+
+    def tolerance(self, tag: str, default: float) -> float:
+        """The number in the cell's tag that begins so."""
         tags = self.cell.metadata.get("tags", [])
-        rtol = next((float(tag[5:]) for tag in tags if tag.startswith("rtol-")), RTOL)
-        return Approximate(s, rtol) if isinstance(s, str) else s
+        return next((float(each[len(tag) :]) for each in tags if each.startswith(tag)), default)
 
     def compare_outputs(self, test, ref, skip_compare=None):
         """Compare the texts, and that as many pictures were drawn as were saved."""
