@@ -163,6 +163,10 @@ def test_sentence_holds_the_numbers_of_the_table(chain):
     )
 
 
+def test_an_energy_of_nothing_has_no_sign(chain):
+    assert "energy 0.00 nats" in chain.said.value  # all switches are off at the start
+
+
 def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
     chain.switches[0].value = True
     chain.switches[2].value = True

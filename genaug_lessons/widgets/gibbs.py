@@ -135,7 +135,8 @@ class GibbsExplorer(Explorer):
         """E(v, h) and F(v) in nats, and p(v)."""
         v, h = now.v[None], now.h[None]
         p = exact(self.model)[int(spelt(now.v), 2)]
-        return self.model.energy(v, h).item(), self.model.free_energy(v).item(), p.item()
+        energy = self.model.energy(v, h).item() + 0.0  # never -0.0
+        return energy, self.model.free_energy(v).item(), p.item()
 
     def twin(self) -> Figure:
         """The first four moments of a chain, and its visits after many steps."""
