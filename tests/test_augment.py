@@ -15,6 +15,7 @@ from genaug_lessons.augment import (
     Augmented,
     Compose,
     Crop,
+    Erase,
     Flip,
     Mixup,
     Noise,
@@ -410,6 +411,7 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
         (lambda: Mixup(2, alpha=0), "alpha must be above 0, got 0"),
         (lambda: Affine()(torch.zeros(3, 8, 8), cpu()), "x must be pictures"),
         (lambda: Noise()(torch.zeros(3, 2), cpu()), "x must be pictures"),
+        (lambda: Erase()(torch.zeros(3, 8, 8), cpu()), "x must be pictures"),
         (lambda: Crop().on_batch(Batch(torch.zeros(4, 3, 2)), cpu()), "batch must hold pictures"),
     ],
 )

@@ -306,8 +306,21 @@ def test_rings_and_grids_lie_where_they_say():
     ]
     assert data.grid(2, spacing=4.0).centres.tolist() == [[-2, -2], [-2, 2], [2, -2], [2, 2]]
     spiral = data.spiral(turns=1.0, radius=2.0)
+    assert spiral.centres[[0, 150]].norm(dim=1).tolist() == pytest.approx([0.3, 0.3])
     assert spiral.centres[149].tolist() == pytest.approx([2, 0], abs=1e-5)
     assert spiral.centres[299].tolist() == pytest.approx([-2, 0], abs=1e-5)
+
+
+def test_toys_have_these_sizes_unless_told():
+    for found, told in (
+        (data.ring(), data.ring(8, 2.0, 0.1)),
+        (data.grid(), data.grid(5, 1.0, 0.05)),
+        (data.spiral(), data.spiral(1.5, 2.0, 0.1)),
+        (data.two_moons(), data.two_moons(0.1)),
+        (data.islands(), data.islands(9, 3.0, 0.3)),
+    ):
+        assert torch.equal(found.centres, told.centres) and found.std == told.std
+    assert data.bars_and_stripes().shape == (1, 3, 3)
 
 
 def test_moons_are_those_of_scikit_learn_around_the_origin():
@@ -512,5 +525,6 @@ def test_the_tool_says_how_to_use_what_it_wrote(tmp_path, monkeypatch, capsys):
 
 
 def test_data_live_on_the_device_that_was_chosen():
-    assert data.digits().device.type == machine.device().type
+    for of in (data.digits(), data.bars_and_stripes()):
+        assert of.device.type == machine.device().type
     assert os.environ.get("GENAUG_DEVICE", data.digits().device.type) == data.digits().device.type

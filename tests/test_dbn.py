@@ -198,19 +198,32 @@ def test_layers_fit_onto_each_other_and_only_the_top_has_labels():
     assert DBN(6, generator=cpu()).support == "unit"
 
 
+def test_unless_told_there_are_two_layers_100_steps_10_draws_and_dropout_of_30_percent():
+    model = DBN(6, generator=cpu())
+    assert [rbm.hidden for rbm in model.layers] == [128, 128]
+    of = {"log_z": 0.0, "x": states(6)[5:9].float()}
+    for method, rest, setting in (
+        (model.sample, {"n": 3}, {"gibbs_steps": 100}),
+        (model.variational_bound, of, {"draws": 10}),
+    ):
+        found, told = (method(**rest, **more, generator=cpu(1)) for more in ({}, setting))
+        assert torch.equal(found, told)
+    assert classifier_from(model, classes=2, generator=cpu()).network[-2].p == 0.3
+
+
 def changed(model, before):
     """The numbers of the layers that are no longer what they were."""
     now = model.state_dict()
     return {int(name.split(".")[1]) for name in now if not torch.equal(now[name], before[name])}
 
 
-@pytest.mark.parametrize("layers", [(0,), (1,), (2,), (0, 2), None])
+@pytest.mark.parametrize("layers", [(0,), (1,), (2,), (0, 2), (2, 0), None])
 def test_only_the_layers_named_move(layers):
     model = scrambled(hidden=(4, 3, 3))
     before = copy.deepcopy(model.state_dict())
     update = StackUpdate(model, layers=layers, **SETTINGS)
     losses = update(Batch(states(5)), cpu())
-    chosen = (0, 1, 2) if layers is None else layers
+    chosen = (0, 1, 2) if layers is None else sorted(layers)
     assert changed(model, before) == set(chosen)
     assert list(losses) == update.names == [f"{GAP}, layer {depth}" for depth in chosen]
 
@@ -334,7 +347,7 @@ def test_a_classifier_starts_from_the_upward_means(classes):
     last = found.network[-1]
     close(found.eval()(x), h @ last.weight.T + last.bias, atol=1e-5)
     drops = [layer.p for layer in found.network if isinstance(layer, Dropout)]
-    assert drops == [0.4]
+    assert drops == [0.4] and isinstance(found.network[-2], Dropout)  # of the highest layer alone
     assert found.shape == (1, 2, 3) and found.classes == 10
     assert torch.equal(found.seen, model.seen)
 

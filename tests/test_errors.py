@@ -28,7 +28,7 @@ from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking
-from genaug_lessons.models.dbn import DBN, turn_around
+from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
@@ -428,6 +428,20 @@ MODELS = {
         lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", generator=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
+    "an rbm with labels below": (
+        lambda: turn_around(RBM(2, 3, classes=2, generator=rng()), RBM(3, 2, generator=rng())),
+        "upper must be a binary RBM of 3 x 2 units without labels above another such",
+    ),
+    "Gaussian units above": (
+        lambda: turn_around(
+            RBM(2, 3, generator=rng()), RBM(3, 2, visible="gaussian", generator=rng())
+        ),
+        "upper must be a binary RBM of 3 x 2 units without labels above another such",
+    ),
+    "a classifier on another device than its stack": (
+        lambda: classifier_from(dbn(rng()).to("meta"), classes=2, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
+    ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
 
@@ -593,8 +607,8 @@ TRANSFORMS = {
         "scale must leave a pixel",
     ),
     "an area that could be the whole picture": (
-        lambda: augment.Erase(area=(0.1, 0.77))(pictures(), rng()),
-        r"area must be at most 0.766, or pictures of 8 x 8 pixels could .* got \(0.1, 0.77\)",
+        lambda: augment.Erase(area=(0.1, 0.77))(pictures()[..., :6], rng()),
+        r"area must be at most 0.729, or pictures of 8 x 6 pixels could .* got \(0.1, 0.77\)",
     ),
     "factors of 0": (lambda: augment.Brightness(1.0), r"change must lie in \[0, 1\), got 1.0"),
     "negative factors": (lambda: augment.Contrast(-0.1), "change must lie in .* got -0.1"),
@@ -921,7 +935,7 @@ def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
 LAYERS = {
     "a layer too high": ((2,), r"layers must be one or more of \[0, 1\], got \(2,\)"),
     "no layer": ((), r"layers must be one or more of \[0, 1\], got \(\)"),
-    "a bare number for layers": (0, r"layers must be one or more of \[0, 1\], got 0"),
+    "a bare number for layers": (1, r"layers must be one or more of \[0, 1\], got 1"),
 }
 
 
@@ -1005,6 +1019,10 @@ LIKELIHOODS = {
     "a bound without draws": (
         lambda: bound(X, draws=0),
         "draws must be an integer of at least 1, got 0",
+    ),
+    "a bound with a generator on another device": (
+        lambda: dbn(rng()).to("meta").variational_bound(X, log_z=0.0, generator=rng()),
+        r"generator must be on the device of the model \(meta\)",
     ),
     "a pseudo-likelihood of real values": (
         lambda: pseudo_log_likelihood(small(visible="gaussian"), X),

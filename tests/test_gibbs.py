@@ -146,6 +146,8 @@ def test_switches_follow_the_chain_without_counting_as_moves(chain):
     assert len(chain.history) == 13
     press(chain, "reset")
     assert not any(switch.value for switch in chain.switches) and len(chain.history) == 1
+    chain.switches[0].tooltip = "the first"
+    assert len(chain.history) == 1  # only the value of a switch is a move
 
 
 def test_sentence_holds_the_numbers_of_the_table(chain):
@@ -191,8 +193,30 @@ def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
     assert axis.get_title().startswith(HIDDEN)
 
 
+def test_lines_join_their_switches_and_chances_stand_beside_them_within_the_picture(chain):
+    axis = chain.draw()[0].axes[0]
+    switches = np.array([dots.get_offsets()[0] for dots in axis.collections])
+    assert switches[:, 0].tolist() == [-1.5, -0.5, 0.5, 1.5, -1, 0, 1]
+    assert switches[:, 1].tolist() == [0] * 4 + [1] * 3
+    ends = [(switches[i], switches[4 + j]) for i in range(4) for j in range(3)]
+    assert np.array_equal([line.get_xydata() for line in axis.lines], ends)
+    digits, chances = (np.array([text.xy for text in axis.texts[k::2]]) for k in (0, 1))
+    assert np.array_equal(digits, switches) and np.array_equal(chances[:, 0], switches[:, 0])
+    (left, right), (low, high) = axis.get_xlim(), axis.get_ylim()
+    assert low < chances[:4, 1].max() <= -0.25 and 1.25 <= chances[4:, 1].min() < high
+    assert left < -2 and 2 < right  # where five switches end
+
+
+def test_a_very_large_weight_is_drawn_no_thicker_than_6_points(chain):
+    with torch.no_grad():
+        chain.model.W[1, 2] = -50.0
+    widths = [line.get_linewidth() for line in chain.draw()[0].axes[0].lines]
+    assert widths[1 * 3 + 2] == max(widths) == 6
+
+
 def test_bars_are_the_visits_and_dots_the_exact_probabilities(chain):
-    press(chain, f"{MANY} steps")
+    chain.switches[0].value = True
+    press(chain, "half-step", f"{MANY} steps")
     axis = chain.draw()[0].axes[1]
     assert [bar.get_height() for bar in axis.patches] == pytest.approx(
         gibbs.visits(chain.history).tolist()
@@ -200,7 +224,10 @@ def test_bars_are_the_visits_and_dots_the_exact_probabilities(chain):
     assert axis.lines[0].get_ydata() == pytest.approx(gibbs.exact(chain.model).numpy())
     names = [label.get_text() for label in axis.get_xticklabels()]
     assert names == [f"{number:04b}" for number in range(16)]
-    assert axis.get_legend().get_texts()[0].get_text() in ("exact p(v)", f"drawn in {MANY} steps")
+    said = {text.get_text() for text in axis.get_legend().get_texts()}
+    assert said == {"exact p(v)", f"drawn in {MANY} steps"}
+    highest = max(*axis.lines[0].get_ydata(), *(bar.get_height() for bar in axis.patches))
+    assert axis.get_ylim() == (0, pytest.approx(highest, rel=0.1))
 
 
 @pytest.mark.parametrize("name", ["half-step", "step", f"{MANY} steps", "undo", "reset"])
@@ -226,7 +253,8 @@ def test_controls_are_named_after_the_units_and_the_moves(chain):
     assert list(buttons(chain)) == ["half-step", "step", f"{MANY} steps", "undo", "reset"]
 
 
-def test_twin_shows_the_first_moments_and_the_visits_whatever_was_pressed(chain):
+def test_twin_shows_the_first_moments_and_the_visits_whatever_was_pressed(machine):
+    chain = GibbsExplorer(machine, seed=1)
     press(chain, f"{MANY} steps")
     history = chain.history
     press(chain, "reset", "half-step")
@@ -255,6 +283,11 @@ def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(chain, 
 def test_nothing_is_left_open_in_pyplot(chain):
     press(chain, "step")
     assert plt.get_fignums() == []
+
+
+def test_a_machine_of_as_many_units_as_can_be_shown_is_not_refused():
+    chain = GibbsExplorer(scrambled(5, 5).float())
+    assert len(chain.switches) == 5 and "v = 00000, h = 00000" in chain.said.value
 
 
 @pytest.mark.parametrize(

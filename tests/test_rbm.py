@@ -383,6 +383,14 @@ def test_persistent_chains_of_a_model_that_stays_come_to_its_law():
 # --- grey pixels, momentum, decay, rates
 
 
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64], ids=str)
+def test_a_chance_of_0_never_comes_true_and_one_of_1_always_does(dtype):
+    chances = torch.tensor([0.0, 1.0], dtype=dtype).expand(100_000, -1)
+    assert torch.equal(bernoulli(chances, cpu()), chances)
+    coarse = torch.empty(100_000, dtype=torch.bfloat16).uniform_(generator=cpu())
+    assert (coarse == 0).sum() > 100  # the type in which the draw is exactly 0 every so often
+
+
 def test_grey_values_are_drawn_anew_as_chances_and_black_and_white_stay():
     model = scrambled(6, 3)
     grey = torch.tensor([0.0, 0.1, 0.5, 0.9, 1.0, 1.0]).double()

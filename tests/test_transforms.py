@@ -27,6 +27,8 @@ from genaug_lessons.augment import (
     PerPicture,
     Transform,
     as_transform,
+    geometry,
+    pixels,
 )
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
@@ -177,6 +179,18 @@ def test_erase_of_area_0_or_of_probability_0_changes_nothing():
     assert torch.equal(Erase(0.0)(x, cpu()), x)
 
 
+def test_probability_0_chooses_no_picture_even_where_the_draw_is_exactly_0(monkeypatch):
+    for module in (pixels, geometry):
+        monkeypatch.setattr(module, "uniform", lambda shape, rng: torch.zeros(shape))
+    left, top, right, bottom = Erase(0.0).draw(5, cpu())[0].T
+    assert torch.equal(left, right) and torch.equal(top, bottom)
+    assert not Flip(0.0).draw(5, cpu())[0].any()
+
+
+def test_unless_told_erase_has_the_areas_and_ratios_of_its_source_and_paints_black():
+    assert Erase() == Erase(p=0.5, area=(0.02, 0.4), aspect=0.3, fill=0.0)
+
+
 @pytest.mark.parametrize(
     ("area", "aspect"), [((0.1, 0.3), 0.3), ((0.5, 0.9), 0.2), ((0.0, 0.2), 1)]
 )
@@ -309,6 +323,33 @@ def test_a_policy_clips_boxes_to_the_pictures_before_it_moves_them():
     found, seen = Compose([]).apply_to_boxes(boxes, (), (8, 8))
     assert seen.tolist() == [[True, False]]
     assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0]]]
+
+
+class Larger(Transform):
+    """Boxes grow by a pixel on every side, even those that are lost."""
+
+    def apply_to_boxes(self, boxes, parameters, size):
+        grown = boxes + torch.tensor([-1.0, -1, 1, 1])
+        return grown.clamp(0, size[0]), torch.ones(boxes.shape[:2], dtype=torch.bool)
+
+
+def test_boxes_lost_on_the_way_through_a_policy_stay_lost_though_they_grow():
+    boxes = torch.tensor([[[1.0, 2, 3, 4], [9, 2, 12, 4]]])  # the second lies outside
+    found, seen = Compose([Larger()]).apply_to_boxes(boxes, ((),), (8, 8))
+    assert seen.tolist() == [[True, False]]
+    assert found.tolist() == [[[0, 1, 4, 5], [0, 0, 0, 0]]]
+
+
+def test_a_policy_takes_as_many_draws_as_it_has_transforms_and_no_fewer():
+    x, policy = pictures(3, 1, 4, 4), Compose([Flip(), Crop(1)])
+    drawn = policy.draw_for(x, cpu())[:1]
+    for replay in (
+        lambda: policy.apply(x, drawn),
+        lambda: policy.apply_to_mask(x[:, 0], drawn),
+        lambda: policy.apply_to_boxes(boxes_of(3, 2, (4, 4)), drawn, (4, 4)),
+    ):
+        with pytest.raises(ValueError, match="shorter"):
+            replay()
 
 
 def test_every_batch_gets_proportions_of_its_own():
