@@ -263,9 +263,9 @@ def test_gradients_of_free_energies_are_right():
 class Recorded(ContrastiveUpdate):
     """Keeps what the step is made of."""
 
-    def _ascend(self, v, h, weight):
-        self.v, self.h, self.weight = v, h, weight
-        super()._ascend(v, h, weight)
+    def _ascend(self, v, weighted_h, weight):
+        self.v, self.h, self.weight = v, weighted_h / weight[:, None], weight
+        super()._ascend(v, weighted_h, weight)
 
 
 def one_update(model, rows, y=None, seed=0, update=None, **settings):
