@@ -171,7 +171,8 @@ def density(
     x, y, z = (part.detach().reshape(side, side).cpu().numpy() for part in (*where.T, values))
     figure, axis = plt.subplots(figsize=(4.6, 3.8))
     shades = axis.contourf(x, y, z, levels=12, cmap="Greys")
-    axis.contour(x, y, z, levels=6, colors="0.4", linewidths=0.5)
+    lines = shades.levels[2::2]  # none around the places where the values underflow to 0
+    axis.contour(x, y, z, levels=lines, colors="0.4", linewidths=0.5)
     if samples is not None:
         points = samples.detach().cpu().numpy()
         axis.plot(*points.T, "x", color=COLOURS[1], markersize=4, label="samples")
