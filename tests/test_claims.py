@@ -62,6 +62,14 @@ def test_a_setting_that_is_not_there_once_is_an_error(book, found):
         claims.change_settings(book, {"SEED": "7"})
 
 
+def test_a_star_stands_for_any_letters_of_a_name():
+    book = notebook("STEPS = 1200  # of each\nAE_STEPS = 800\nSTEPSIZE = 0.1\nSEED = 0")
+    claims.change_settings(book, {"*STEPS": "50"})
+    assert book.cells[0].source == "STEPS = 50\nAE_STEPS = 50\nSTEPSIZE = 0.1\nSEED = 0"
+    with pytest.raises(ValueError, match=r"one line '\*RATE = ...', got 0"):
+        claims.change_settings(book, {"*RATE": "1"})
+
+
 def test_a_claim_made_twice_must_hold_twice():
     book = notebook("a", "b")
     book.cells[0].outputs = [v4.new_output("stream", text="holds: it helps\nholds: x > 0\n")]
@@ -75,19 +83,115 @@ print("holds: but for seed 1" if SEED != 1 or LIMIT > 1 else "differs here: but 
 """
 
 
+def run_claims(*arguments):
+    command = [sys.executable, "tools/claims.py", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
+
+
 @pytest.mark.parametrize(
     ("options", "fails", "says"),
     [
         (["--seeds", "2"], True, "held in 1 of 2 runs: but for seed 1"),
         (["--seeds", "2", "--allow-different"], False, "held in 1 of 2 runs: but for seed 1"),
         (["--seeds", "1", "--first", "1", "--setting", "LIMIT=2"], False, "every claim holds"),
+        (["--setting", "LIMIT"], True, "--setting must be NAME=VALUE, got 'LIMIT'"),
     ],
-    ids=["differs", "may differ", "another setting"],
+    ids=["differs", "may differ", "another setting", "no setting"],
 )
 def test_command_counts_how_often_each_claim_held(tmp_path, options, fails, says):
     path = tmp_path / "lesson.ipynb"
     write(notebook("SEED = 0\nLIMIT = 1", LESSON), path)
-    command = [sys.executable, "tools/claims.py", str(path), "--check", *options]
-    ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=False)
-    assert says in ran.stdout
+    ran = run_claims(path, "--check", *options)
+    assert says in ran.stdout + ran.stderr
     assert bool(ran.returncode) == fails
+
+
+@pytest.mark.parametrize("option", [["--first", "1"], ["--setting", "LIMIT=2"], ["--seeds", "1"]])
+def test_only_the_lesson_as_it_stands_makes_a_record(tmp_path, option):
+    path = tmp_path / "lesson.ipynb"
+    write(notebook("SEED = 0\nLIMIT = 1", LESSON), path)
+    assert "add --check" in run_claims(path, *option).stderr
+
+
+MEASURED = """\
+from aside import START
+print("holds: always", f"{START + SEED / 10:.2f}", "took 3 ms")
+"""
+
+
+@pytest.fixture
+def repository(tmp_path, monkeypatch):
+    """A repository with one recorded lesson: (its folder, the lesson)."""
+    monkeypatch.setattr(claims, "ROOT", tmp_path)
+    monkeypatch.setattr(claims, "RECORDS", tmp_path / "claims")
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    (tmp_path / "aside.py").write_text("START = 0.5\n")  # what the lesson imports
+    path = tmp_path / "notebooks" / "lesson.ipynb"
+    path.parent.mkdir()
+    write(notebook("SEED = 0", MEASURED, tags=["settings", "trained"]), path)
+    record(path, 2)
+    for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "A lesson"]):
+        author = ["-c", "user.name=A", "-c", "user.email=a@b"]
+        subprocess.run(["git", "-C", tmp_path, *author, *command], check=True)
+    return tmp_path, path
+
+
+def record(path, seeds):
+    runs = {seed: claims.executed(path, {"SEED": str(seed)}, {}) for seed in range(seeds)}
+    claims.record(path, claims.count(path, runs), seeds, runs[claims.RECORDED_SEED])
+
+
+def rewrite(path, old, new):
+    path.write_text(path.read_text("utf-8").replace(old, new), encoding="utf-8")
+
+
+def test_a_record_holds_what_seed_1_put_out(repository):
+    _, path = repository
+    content = claims.record_of(path)
+    assert content["claims"] == {"always 0.50 took 3 ms": 1, "always 0.60 took 3 ms": 1}
+    assert content["outputs"] == [{"stdout": ["holds: always 0.60 took DURATION\n"]}]
+    again = claims.executed(path, {"SEED": "1"}, {})
+    assert claims.output_differences(content["outputs"], again) == []
+
+
+def test_an_output_that_is_not_the_recorded_one_is_told_with_its_cell(repository):
+    _, path = repository
+    recorded = claims.record_of(path)["outputs"]
+    [line] = claims.output_differences(recorded, claims.executed(path, {"SEED": "3"}, {}))
+    assert "0.80 instead of 0.60, which may differ by 0.06" in line
+    assert "from aside import START" in line
+    [line] = claims.output_differences(recorded * 2, claims.executed(path, {"SEED": "1"}, {}))
+    assert line == "1 cells put out something, 2 on record"
+
+
+def test_a_change_that_leaves_every_output_alone_carries_its_record_over(repository):
+    _, path = repository
+    before = claims.record_of(path)
+    rewrite(path, "SEED / 10", "0.1 * SEED")
+    claims.carry(path, "HEAD")
+    assert claims.record_of(path) == before | {"hash": claims.source_hash(lesson.read(path))}
+    assert claims.record_of(path)["hash"] != before["hash"]
+
+
+def test_any_other_change_does_not(repository):
+    _, path = repository
+    before = claims.record_of(path)
+    rewrite(path, "START +", "START + 0.01 +")
+    with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
+        claims.carry(path, "HEAD")
+    assert claims.record_of(path) == before
+
+
+def test_a_package_that_changed_beside_the_lesson_is_noticed(repository):
+    folder, path = repository
+    (folder / "aside.py").write_text("START = 0.52\n")
+    with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
+        claims.carry(path, "HEAD")
+
+
+def test_a_record_of_another_lesson_is_not_carried(repository):
+    _, path = repository
+    content = claims.record_of(path)
+    claims.write_record(path, content | {"hash": "of something else"})
+    with pytest.raises(ValueError, match="lesson in HEAD is not the lesson on record"):
+        claims.carry(path, "HEAD")

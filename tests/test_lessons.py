@@ -2,9 +2,10 @@
 
 import ast
 import re
-from itertools import groupby
+from itertools import chain, groupby
 from pathlib import Path
 
+import compare
 import nbformat
 import pytest
 from lesson import code_cells, read, stream, tags
@@ -65,6 +66,20 @@ def test_every_figure_has_alt_text_and_a_line_of_numbers(book):
             # A widget says it in the text that stands in for it where no kernel runs.
             line = figure.data["text/plain"] + stream(cell, "stdout")
             assert re.search(r"\d", line), cell.source
+
+
+def test_every_verdict_stands_beside_the_interval_that_gives_it(book):
+    for cell in code_cells(book):
+        for text in chain(*compare.texts(cell.outputs).values()):
+            for line in text.split("\n"):
+                assert compare.verdict_errors(line, "saved") == []
+
+
+def test_a_cell_compared_by_a_number_of_its_own_says_why(book):
+    for cell in code_cells(book):
+        own = [tag for tag in tags(cell) if tag.startswith((*compare.OWN, "nbval-"))]
+        assert bool(own) == bool(cell.metadata.get("reason", "").strip()), cell.source
+        compare.Rule.of(tags(cell))
 
 
 def test_code_cells_are_short(book):

@@ -10,6 +10,7 @@ import argparse
 import os
 import sys
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 import nbformat
@@ -39,8 +40,13 @@ def stream(cell, name: str) -> str:
     return "".join(output.text for output in cell.outputs if output.get("name") == name)
 
 
-def run(notebook, folder: Path) -> dict[int, float]:
+def run(notebook, folder: Path, environment: Mapping[str, str] | None = None) -> dict[int, float]:
     """Execute the notebook in place, in a fresh kernel on one thread that starts in `folder`.
+
+    Args:
+        notebook: what to execute; its outputs are replaced.
+        folder: where the kernel starts.
+        environment: variables of the kernel on top of this process's own.
 
     Returns:
         The seconds each code cell took, by its place in the notebook.
@@ -67,7 +73,7 @@ def run(notebook, folder: Path) -> dict[int, float]:
         on_cell_execute=start,
         on_cell_executed=stop,
     )
-    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"})
+    client.execute(env=os.environ | {"OMP_NUM_THREADS": "1"} | dict(environment or {}))
     return seconds
 
 

@@ -1,8 +1,8 @@
 """A notebook server and a browser for the tests of what only a browser can show.
 
-Run `pytest -o addopts= -s tests/browser`; it needs playwright and chromium. The tests of the stack
-that Colab uses run where $CLASSIC_STACK names an environment with it, as in `.ci/run`. Screenshots
-go to build/screenshots.
+Run `pytest -o addopts= -s tests/extras/browser`; it needs playwright and chromium. The tests of
+the stack that Colab uses run where $CLASSIC_STACK names an environment with it, as in `.ci/run`.
+Screenshots go to build/screenshots.
 """
 
 import os
@@ -17,7 +17,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import sync_playwright
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 BROWSERS = ("chromium", "google-chrome")
 QUIET = [f"--disable-{what}" for what in ("gpu", "background-networking", "sync")]
 

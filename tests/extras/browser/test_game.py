@@ -43,6 +43,7 @@ def click_plane(notebook, x, y):
     picture.click(position={"x": across * box["width"], "y": (1 - up) * box["height"]})
 
 
+@pytest.mark.quiet
 def test_the_game_is_played_and_slowed_down(shown):
     shown.screenshot("game_ready")
     shown.press("Start")

@@ -62,6 +62,7 @@ def wait(notebook, seconds):
     notebook.page.wait_for_timeout(1000 * seconds)
 
 
+@pytest.mark.quiet
 def test_start_pause_and_step_do_what_they_say_at_once(shown):
     starts, pauses = [], []
     for _ in range(4):
@@ -85,6 +86,7 @@ def test_start_pause_and_step_do_what_they_say_at_once(shown):
     assert min(pauses) <= 0.150 * SLACK
 
 
+@pytest.mark.quiet
 def test_it_is_nearly_as_fast_as_a_bare_loop_and_drawing_takes_little(shown):
     ratios, shares = [], []
     for _ in range(3):

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import nbformat
 
-SCREENSHOTS = Path(__file__).parents[2] / "build" / "screenshots"
+SCREENSHOTS = Path(__file__).parents[3] / "build" / "screenshots"
 
 # In the page: when was which button pressed, and when did the dashboard say what?
 WATCH = """() => {
