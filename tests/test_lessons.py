@@ -1,6 +1,7 @@
 """What every lesson must hold to, read from the saved notebook without running it."""
 
 import ast
+import math
 import re
 from itertools import chain, groupby
 from pathlib import Path
@@ -73,6 +74,24 @@ def test_every_verdict_stands_beside_the_interval_that_gives_it(book):
         for text in chain(*compare.texts(cell.outputs).values()):
             for line in text.split("\n"):
                 assert compare.verdict_errors(line, "saved") == []
+
+
+def with_a_wrong_number(line, match, rule):
+    """The line with another number in place of the matched one, far from what it says."""
+    value = float(match[0])
+    away = math.copysign(2 * abs(value) + 10 + rule.atol + rule.counts, value)
+    wrong = f"{value + away:.0f}" if compare.whole(match[0]) else f"{value + away:.4f}"
+    return line[: match.start()] + wrong + line[match.end() :]
+
+
+def test_a_wrong_number_in_any_cell_goes_red(book):
+    for cell in code_cells(book):
+        rule = compare.Rule.of(tags(cell))
+        for line in "\n".join(chain(*compare.texts(cell.outputs).values())).split("\n"):
+            for match in compare.NUMBER.finditer(line):
+                if math.isfinite(float(match[0])):
+                    wrong = with_a_wrong_number(line, match, rule)
+                    assert compare.text_differences(line, wrong, rule), (line, wrong)
 
 
 def test_a_cell_compared_by_a_number_of_its_own_says_why(book):
