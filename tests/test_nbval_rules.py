@@ -76,6 +76,7 @@ CASES = {
     "a wrong mean": ("print('-0.05 +- 0.02')", printed("0.03 +- 0.02\n"), ["trained"], "-0.05"),
     "a wrong error": ("print('0.03 +- 0.09')", printed("0.03 +- 0.02\n"), ["trained"], "0.09"),
     "an effect": (*study(STUDY, STUDY.replace("+4.9", "+6.1")), None),
+    "both its ends": (*study(STUDY, STUDY.replace("+3.6", "+2.5").replace("+6.2", "+7.3")), None),
     "a wrong effect": (*study(STUDY, STUDY.replace("+4.9", "+6.4")), "+6.4 instead of +4.9"),
     "a wrong end": (*study(STUDY, STUDY.replace("+6.2", "+7.7")), "+7.7 instead of +6.2"),
     "a wrong accuracy": (*study(STUDY, STUDY.replace("88.5", "78.5")), "78.5 instead of 88.5"),
