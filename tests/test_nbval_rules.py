@@ -62,6 +62,7 @@ CASES = {
     "a count beyond its own": ("print('3 of 10')", printed("6 of 10\n"), ["counts-2"], "3 instead"),
     "another sign": ("print(-0.5)", printed("0.5\n"), ["trained"], "-0.5 instead of 0.5"),
     "a number that vanished": ("print('nan')", printed("0.5\n"), ["trained"], "nan instead"),
+    "a number that was infinite": ("print(0.5)", printed("inf\n"), ["trained"], "0.5 instead"),
     "another integer": ("print(1797)", printed("1798\n"), [], "1797 instead of 1798"),
     "another word": ("print('holds 0.5')", printed("fails 0.5\n"), ["trained"], "other words"),
     "another version": ("print('24.10.1')", printed("24.11.1\n"), [], "other words"),
@@ -85,6 +86,10 @@ CASES = {
         *study(STUDY.replace("helps", "no effect found"), STUDY),
         "saved: 'no effect found' is not what its interval says",
     ),
+    "a verdict on nothing": (
+        *study(STUDY.replace("+3.6", "-0.1"), STUDY.replace("+3.6", "-0.1")),
+        "now: 'helps' is not what its interval says",
+    ),
     "a verdict at the edge": (
         *study(NOTHING, "VAE  83.9  +0.4 [ +0.0,  +0.7]  9.0 s  helps"),
         None,
@@ -97,6 +102,7 @@ CASES = {
         *study("affine +4.9 helps", "affine +4.9 helps"),
         "'helps' stands without the interval it rests on",
     ),
+    "a claim of another word": (*study("holds: it helps", "holds: it harms"), "other words"),
     "a claim that helps": ("print('holds: it helps')", printed("holds: it helps\n"), [], None),
     "spacing in an array": ("print('[0.5 -1.1]')", printed("[ 0.5 -1.   ]\n"), ["trained"], None),
     "a duration": ("print('took 3 ms')", printed("took 12.5 s\n"), [], None),
