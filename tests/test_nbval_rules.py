@@ -6,6 +6,7 @@ import sys
 import xml.etree.ElementTree as ElementTree
 from pathlib import Path
 
+import compare
 import pytest
 from nbformat import v4, write
 
@@ -150,6 +151,11 @@ def test_cell_is_judged_as_it_should_be(reports, number, case):
         assert reports[number] == ""
     else:
         assert expected in reports[number]
+
+
+def test_a_text_printed_in_pieces_is_one_text():
+    pieces = [*printed("loss "), *shown_figure("curve"), *printed("0.5\n")]
+    assert compare.texts(pieces) == {"stdout": ["loss 0.5\n"], "picture": ["curve"]}
 
 
 def test_cell_saved_without_being_run_is_refused(reports):
