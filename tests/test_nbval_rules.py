@@ -91,6 +91,7 @@ CASES = {
         *study(STUDY.replace("+3.6", "-0.1"), STUDY.replace("+3.6", "-0.1")),
         "now: 'helps' is not what its interval says",
     ),
+    "a verdict on the last": (*study(f"{STUDY[:-6]}{NOTHING}", f"{STUDY[:-6]}{NOTHING}"), None),
     "a verdict at the edge": (
         *study(NOTHING, "VAE  83.9  +0.4 [ +0.0,  +0.7]  9.0 s  helps"),
         None,
