@@ -182,11 +182,10 @@ class GradientUpdate:
 
     def step(self, turn: int, loss: Tensor) -> Tensor:
         """One step down the loss of the objective whose turn it is; returns the loss."""
-        parameters = self.objectives[turn].parameters
-        gradients = torch.autograd.grad(loss, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.optimizers[turn].step()
+        optimizer = self.optimizers[turn]
+        optimizer.zero_grad()
+        loss.backward(inputs=[p for p in self.objectives[turn].parameters if p.requires_grad])
+        optimizer.step()
         return loss.detach()
 
     @property
