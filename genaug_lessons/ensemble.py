@@ -31,10 +31,12 @@ class StackedData:
         ValueError: they do not agree, or one has no labels.
     """
 
+    soft_labels = False
+
     def __init__(self, datasets: Sequence[Dataset]):
         kinds = {
-            (len(each), each.shape, each.classes, each.support, each.x.dtype): 0
-            for each in datasets
+            (len(dataset), dataset.shape, dataset.classes, dataset.support, dataset.x.dtype): 0
+            for dataset in datasets
         }
         if len(kinds) != 1:
             raise ValueError(
@@ -43,13 +45,22 @@ class StackedData:
         if any(dataset.y is None for dataset in datasets):
             raise ValueError("datasets must have labels, got y=None")
         first, self.stack = datasets[0], len(datasets)
+        self.datasets = list(datasets)
         self.shape, self.classes, self.support = first.shape, first.classes, first.support
         self.x = torch.stack([dataset.x for dataset in datasets])  # (K, N, *shape)
         self.y = torch.stack([dataset.y for dataset in datasets])  # (K, N)
-        self.device, self.held_out = first.device, any(each.held_out for each in datasets)
-        self.labelled = all(each.labelled for each in datasets)
-        known = [dataset.ids for dataset in datasets if dataset.ids is not None]
-        self.ids = torch.cat(known) if known else None
+        self.device = first.device
+        self.held_out = any(dataset.held_out for dataset in datasets)
+        self.labelled = all(dataset.labelled for dataset in datasets)
+
+    @property
+    def ids(self) -> Tensor:
+        """Ids of all the rows behind all the data sets."""
+        return torch.cat([dataset.ids for dataset in self.datasets])
+
+    def parts(self) -> list[Dataset]:
+        """The data sets that batches are drawn from."""
+        return self.datasets
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Batches without end: each of the K goes through its own rows in its own order."""
@@ -73,6 +84,7 @@ class Ensemble(Model):
     """
 
     needs_labels = True
+    takes_soft_labels = True
 
     def __init__(self, models: Sequence[Classifier]):
         _check_alike(models)

@@ -38,6 +38,7 @@ class Model(nn.Module):
         support: the values it works on, as in `data.Dataset`.
         stack: how many models are trained at once, for an ensemble; None for a single one.
         takes_unlabelled: whether it learns from rows without a label, y = -1.
+        takes_soft_labels: whether it learns from class probabilities, as Mixup makes them.
         seen: ids of the rows it was trained on; None before.
         steps_done: updates made so far.
         defaults: training settings of the family; it rejects others. One without a batch size
@@ -48,6 +49,7 @@ class Model(nn.Module):
     classes: int | None = None
     needs_labels = False
     takes_unlabelled = False
+    takes_soft_labels = False
     stack: int | None = None
     defaults: Mapping[str, object] = {
         "batch_size": 64,
@@ -99,6 +101,12 @@ class Model(nn.Module):
         if self.needs_labels and not (self.takes_unlabelled or data.labelled):
             name = type(self).__name__
             raise ValueError(f"data must be labelled throughout: {name} cannot learn y = -1")
+        if data.soft_labels and self.classes is not None and not self.takes_soft_labels:
+            name = type(self).__name__
+            raise ValueError(
+                f"data must have one label a row: {name} cannot learn the labels that Mixup and "
+                "CutMix blend"
+            )
         if data.device.type != self.device.type:
             raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
 

@@ -50,6 +50,7 @@ from genaug_lessons.training import training_steps
 
 NAN, HUGE = float("nan"), float("inf")
 X, Y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+ROWS = torch.arange(8.0).view(4, 2)
 
 
 def rng():
@@ -99,8 +100,11 @@ DATA = {
     "y of another type": (lambda: Dataset(X, [0, 1, 0, 1], 2), "y must be an int64 .* got list"),
     "y of another dtype": (lambda: Dataset(X, Y.float(), 2), "y must be an int64 .*float32"),
     "y of another length": (lambda: Dataset(X, Y[:3], 2), r"y must have shape \(4,\).* got \(3,\)"),
-    "y without classes": (lambda: Dataset(X, Y), "classes must be at least 2 .* got None"),
-    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be at least 2 .* got 1"),
+    "y without classes": (
+        lambda: Dataset(X, Y),
+        "classes must be an integer of at least 2, got None",
+    ),
+    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be .* at least 2, got 1"),
     "a label too high": (lambda: Dataset(X, Y + 1, 2), "y must hold labels from 0 to 1.* 1 to 2"),
     "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
     "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
@@ -111,13 +115,82 @@ DATA = {
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",
     ),
     "a class without rows": (
-        lambda: data.split(Dataset(X, Y, 3), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
         "asked for 1, class 2 has 0",
     ),
     "nothing left for the pool": (
-        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), labels_per_class=1, draw=0),
         "labels_per_class must leave rows for the pool, got 1 of 2 rows",
     ),
+    "a class of one row": (
+        lambda: data.split(Dataset(ROWS[:3], Y[:3], 2), labels_per_class=1, draw=0),
+        "rows of any class outside the test half: asked for 1, class 1 has 0",
+    ),
+    "one row four times": (
+        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        "dataset must hold at least 2 different rows of one class .* got 4 rows in 2 classes",
+    ),
+    "halves of one row four times": (
+        lambda: data.halves(Dataset(X, Y, 2)),
+        "dataset must hold at least 2 different rows",
+    ),
+    "a split of what a model made": (
+        lambda: data.split(Dataset(ROWS, Y, 2, synthetic=True), labels_per_class=1, draw=0),
+        "dataset must be real: .* got synthetic data",
+    ),
+    "a split of a tensor": (
+        lambda: data.split(X, labels_per_class=1, draw=0),
+        "dataset must be a Dataset, got Tensor",
+    ),
+    "a test set of another shape": (
+        lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
+        r"test must have the shape of dataset, \(1, 8, 8\), got \(2,\)",
+    ),
+    "a test set of other classes": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
+        "test must have the classes of dataset, 2, got 3",
+    ),
+    "a test set on another scale": (
+        lambda: data.split(
+            Dataset(X, Y, 2, "unit"), Dataset(ROWS, Y, 2), labels_per_class=1, draw=0
+        ),
+        "test must have the support of dataset, 'unit', got 'real'",
+    ),
+    "a test set without all its labels": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(X, Y - 1, 2), labels_per_class=1, draw=0),
+        "test must be labelled throughout",
+    ),
+    "a test set that is a tensor": (
+        lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
+        "test must be a Dataset, got Tensor",
+    ),
+    "half a draw": (
+        lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
+        "draw must be an integer of at least 0, got 0.5",
+    ),
+    "more labels of half a row": (
+        lambda: split().with_labels(0),
+        "labels_per_class must be an integer of at least 1, got 0",
+    ),
+    "a pool that is a tensor": (
+        lambda: data.join(labelled(), X),
+        "pool must be a Dataset, got Tensor",
+    ),
+    "endless batches of nothing": (
+        lambda: next(moons().batches(-1, rng())),
+        "batch_size must be an integer of at least 1, got -1",
+    ),
+    "batches of nothing": (
+        lambda: next(stacked().batches(0, rng())),
+        "batch_size must be an integer of at least 1, got 0",
+    ),
+    **{
+        f"{classes} classes": (
+            lambda classes=classes: Dataset(X, Y, classes),
+            f"classes must be an integer of at least 2, got {classes}",
+        )
+        for classes in (NAN, HUGE, 10.0, 10.5, True)
+    },
     "no labels to split": (
         lambda: data.split(Dataset(X), labels_per_class=1, draw=0),
         "dataset must have labels to be split, got y=None",
@@ -459,7 +532,7 @@ SAMPLING = {
     "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer of at least 1, got 1.5"),
     "an empty bank": (
         lambda m: augment.bank(m, per_class=0, generator=rng()),
-        "per_class must be at least 1, got 0",
+        "per_class must be an integer of at least 1, got 0",
     ),
     "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
     "an unwanted label": (lambda _: sample(vae(rng()), 3, 1), "label must not be given"),
@@ -872,9 +945,13 @@ def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
             lambda: Dataset(torch.tensor([[0.5, 0.5], [0.5, 1.5]])),
             "its density is 0 at 1 of 2 rows",
         ),
-        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 200 rows"),
+        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 400 rows"),
+        (
+            lambda: augment.Augmented(Dataset(X + 0.5), bank=Dataset(X[:3] + 1.5)),
+            "its density is 0 at 3 of 7 rows",
+        ),
     ],
-    ids=["moons", "a row outside", "augmented moons"],
+    ids=["moons", "a row outside", "augmented moons", "a bank outside"],
 )
 def test_data_where_the_noise_never_is_are_refused_before_training(of, said):
     model, said = energy_model(rng(), shape=2), "noise must have support wherever data are: " + said
@@ -1176,7 +1253,7 @@ def test_a_leak_explains_itself_and_what_to_do():
 
 def test_a_study_refuses_what_it_cannot_pair():
     arm = evaluate.Arm("affine", transform=augment.Affine())
-    with pytest.raises(ValueError, match="draws must be at least 2 for an interval, got 1"):
+    with pytest.raises(ValueError, match="draws must be an integer of at least 2, got 1"):
         evaluate.study([arm], draws=1)
     with pytest.raises(ValueError, match="arms must have different names"):
         evaluate.study([arm, arm])

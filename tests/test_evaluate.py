@@ -627,11 +627,10 @@ def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
         ([], {}, "arms must"),
         ([Arm("a", transform=Mixup(2))] * 2, {}, "different names"),
         ([Arm("none", transform=Mixup(2))], {}, 'none of them "none"'),
-        ([Arm.duplicates()], {"draws": 1}, "draws must be at least 2 for an interval, got 1"),
+        ([Arm.duplicates()], {"draws": 1}, "draws must be an integer of at least 2, got 1"),
         ([Arm.duplicates()], {"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ([Arm.duplicates()], {"labels_per_class": 500}, "labels_per_class must not exceed"),
         ([Arm.duplicates()], {"momentum": 0.9}, "does not know the setting 'momentum'"),
-        ([Arm.duplicates(share=2.0)], {}, r"share must lie in \[0, 1\], got 2.0"),
     ],
 )
 def test_impossible_studies_are_refused(arms, settings, message):

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 
 from genaug_lessons import machine
-from genaug_lessons.data.dataset import Dataset, row_ids
+from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.data.splits import halves
 
 CACHE = Path.home() / ".cache" / "genaug_lessons"
@@ -33,7 +33,7 @@ def digits() -> Dataset:
     found = load_digits()
     x = torch.from_numpy(found.images).float().div(16)[:, None]
     y = torch.from_numpy(found.target).long()
-    return Dataset(x, y, 10, "unit", row_ids("digits", len(x))).to(machine.device())
+    return Dataset(x, y, 10, "unit").to(machine.device())
 
 
 def mnist(*, train: bool = True) -> Dataset:
@@ -99,8 +99,7 @@ def _idx_dataset(folder: str, train: bool) -> Dataset:
     x, y = torch.from_numpy(_read_idx(images, 3)), torch.from_numpy(_read_idx(labels, 1))
     if len(x) != len(y):
         raise ValueError(f"{images.name} holds {len(x)} images but {labels.name} {len(y)} labels")
-    ids = row_ids(f"{folder} {part}", len(x))
-    dataset = Dataset(x[:, None], y.long(), 10, "unit", ids, held_out=not train)
+    dataset = Dataset(x[:, None], y.long(), 10, "unit", held_out=not train)
     return dataset.to(machine.device())
 
 

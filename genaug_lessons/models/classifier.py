@@ -29,6 +29,7 @@ class Classifier(Model):
     """
 
     needs_labels = True
+    takes_soft_labels = True
     defaults = {**Model.defaults, "lr": 2e-3, "weight_decay": 0.01, "schedule": "cosine"}
 
     def __init__(

@@ -181,7 +181,7 @@ class EnergyModel(Model):
     def check_data(self, data) -> None:
         """Raise a ValueError unless the data fit the model and the noise reaches them all."""
         super().check_data(data)
-        rows = getattr(data, "data", data).values  # those of an `Augmented` data set are within
+        rows = torch.cat([part.values for part in data.parts()])
         missed = (~self.noise_log_density(rows).isfinite()).sum().item()
         if missed:
             raise ValueError(
