@@ -1213,6 +1213,21 @@ def test_only_models_that_can_use_unlabelled_rows_get_them(kind):
     refused_before_it_begins(model, lambda model: train(model, of), said)
 
 
+@kinds()
+def test_only_classifiers_learn_from_labels_that_are_blended(kind):
+    model, source = kind.new(), kind.data()
+    if model.classes is None or not source.labelled:
+        return
+    for blend in (augment.Mixup(model.classes), [augment.CutMix(model.classes)]):
+        of = augment.Augmented(source, transform=blend)
+        if model.takes_soft_labels:
+            if model.shape == PICTURE:
+                train(kind.new(), of)
+        elif "batch_size" in model.defaults:
+            said = f"data must have one label a row: {type(model).__name__} cannot learn the labels"
+            refused_before_it_begins(model, lambda model, of=of: train(model, of), said)
+
+
 @kinds(can="classifies")
 def test_scoring_needs_pictures_of_the_right_shape_and_their_answers(kind):
     model = kind.new()

@@ -13,8 +13,8 @@ from scipy.linalg import sqrtm
 from sklearn.neighbors import NearestNeighbors
 from torch.distributions import Normal
 
-from genaug_lessons import machine, plots
-from genaug_lessons.augment import Mixup, Noise
+from genaug_lessons import data, machine, plots
+from genaug_lessons.augment import Mixup, Noise, Transform
 from genaug_lessons.data import Dataset, Leak, PlaneMixture, ring, split
 from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.evaluate import (
@@ -584,6 +584,112 @@ def test_mixup_can_be_an_arm_on_points_and_transforms_of_pictures_cannot():
         study([Arm("noise", transform=Noise(0.1))], data=toy(), **TOY)
 
 
+class Turned(Transform):
+    """Turns every point around the origin, which makes nobody's label wrong here."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_batch(self, batch, generator):
+        self.rows.append(tuple(batch.y.shape))
+        return batch._replace(x=-batch.x)
+
+
+class Nothing(Transform):
+    def on_batch(self, batch, generator):
+        return batch
+
+
+def test_an_arm_with_a_bank_and_a_transform_has_both():
+    settings = {**TOY, "draws": 3, "steps": 40}
+    turned = Turned()
+    arms = [
+        Arm("bank", bank=true_labels, share=0.8),
+        Arm("bank, nothing", bank=true_labels, transform=Nothing(), share=0.8),
+        Arm("bank, turned", bank=true_labels, transform=turned, share=0.8),
+        Arm("turned", transform=Turned(), share=1.0),
+    ]
+    found = study(arms, data=toy(), **settings)
+    assert turned.rows == [(3, 64)] * 40  # the whole of each of 40 batches
+    assert found.accuracies["bank, nothing"] == found.accuracies["bank"]
+    assert found.accuracies["bank, turned"] != found.accuracies["bank"]
+    assert found.accuracies["bank, turned"] != found.accuracies["turned"]
+
+
+def trained(monkeypatch):
+    """What a study trains on from now on."""
+    module, sources = sys.modules[study.__module__], []
+    real = module.training_steps
+
+    def remember(model, source, **settings):
+        sources.append(source)
+        return real(model, source, **settings)
+
+    monkeypatch.setattr(module, "training_steps", remember)
+    return sources
+
+
+def test_a_bank_or_a_start_that_leaks_is_refused_before_it_is_trained_on(monkeypatch):
+    whole = replace(toy(), synthetic=True)  # a bank like that of a model fitted before the split
+
+    def learnt(split, rng):
+        model = as_study(split, rng)
+        model.seen = toy().ids
+        return model
+
+    sources = trained(monkeypatch)
+    for arm in (Arm("whole", bank=lambda *_: whole), Arm("start", start=learnt)):
+        with pytest.raises(Leak, match="has seen 150 of the 150 rows"):
+            study([arm], data=toy(), **{**TOY, "draws": 2, "steps": 1})
+    assert len(sources) == 2  # the baselines
+
+
+def test_what_does_not_fit_the_data_is_refused_before_any_training(monkeypatch):
+    sources, digits = trained(monkeypatch), data.digits()
+    duplicates = Arm.duplicates()
+    for arms, sets, message in (
+        ([duplicates, Arm("three", transform=Mixup(3))], toy(), "must blend 2 classes, got Mixup"),
+        ([duplicates], (toy(), digits), r"test must have the shape of dataset, \(2,\), got"),
+        ([duplicates], (digits.x, digits.y), "dataset must be a Dataset, got Tensor"),
+        ([duplicates], digits.x, r"data must be a Dataset or \(train, test\), got Tensor"),
+        ([duplicates], [toy()] * 3, r"data must be a Dataset or \(train, test\), got list"),
+        (["affine"], toy(), "arms must be a list of Arm, got"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            study(arms, data=sets, **{**TOY, "steps": 1})
+    assert not sources
+
+
+def test_a_bank_that_makes_no_data_set_is_named():
+    with pytest.raises(ValueError, match="what the bank of arm 'b' makes must be a Dataset, got N"):
+        study([Arm("b", bank=lambda *_: None)], data=toy(), **{**TOY, "steps": 1})
+
+
+def test_train_and_test_may_come_as_a_list():
+    train, test = toy(80, seed=1), toy(50, seed=2)
+    settings = {**TOY, "draws": 2, "steps": 3}
+    listed, paired = (
+        study([Arm.duplicates()], data=d, **settings) for d in ([train, test], (train, test))
+    )
+    assert listed.accuracies == paired.accuracies
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bank": 3}, "bank must be a function of a split .* makes a Dataset, got int"),
+        ({"bank": toy(9)}, "bank must be a function of a split .* makes a Dataset, got Dataset"),
+        ({"start": "vae"}, "start must be a function of a split .* a Classifier, got str"),
+        ({"share": 2.0}, r"share must lie in \[0, 1\], got 2.0"),
+        ({"share": float("nan")}, r"share must lie in \[0, 1\], got nan"),
+        ({"name": 3}, "name must be text, got 3"),
+    ],
+)
+def test_an_arm_that_cannot_be_is_refused_when_it_is_made(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Arm(**{"name": "arm", **settings})
+
+
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
@@ -628,6 +734,7 @@ def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
         ([Arm("a", transform=Mixup(2))] * 2, {}, "different names"),
         ([Arm("none", transform=Mixup(2))], {}, 'none of them "none"'),
         ([Arm.duplicates()], {"draws": 1}, "draws must be an integer of at least 2, got 1"),
+        ([Arm.duplicates()], {"first_draw": -1}, "first_draw must be an integer of at least 0"),
         ([Arm.duplicates()], {"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ([Arm.duplicates()], {"labels_per_class": 500}, "labels_per_class must not exceed"),
         ([Arm.duplicates()], {"momentum": 0.9}, "does not know the setting 'momentum'"),
