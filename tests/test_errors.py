@@ -22,6 +22,7 @@ from kinds import (
     vae,
     weights,
 )
+from torchvision.transforms import v2
 
 from genaug_lessons import augment, data, evaluate, machine
 from genaug_lessons.data import Dataset
@@ -704,17 +705,169 @@ TRANSFORMS = {
     ),
     "a name for a transform": (
         lambda: augment.Augmented(labelled(), transform="flip"),
-        "transform must be one of this package, one of torchvision or a list .* got 'flip'",
+        "transform must be one of this package or of torchvision, a function .* got 'flip'",
     ),
     "a class for a transform": (
         lambda: augment.Compose([augment.Flip]),
-        "transform must be one of this package, .* got <class",
+        "transform must be one of this package .* got <class",
+    ),
+    "torchvision's Mixup": (
+        lambda: evaluate.Arm("mixup", transform=[v2.MixUp(num_classes=10)]),
+        r"transform must not be torchvision's MixUp, .*: use augment\.Mixup of this package",
+    ),
+    "torchvision's CutMix": (
+        lambda: augment.as_transform(v2.CutMix(num_classes=10)),
+        r"torchvision's CutMix, .*: use augment\.CutMix",
     ),
     "an arm with a name for a transform": (
         lambda: evaluate.Arm("flip", transform=["flip"]),
-        "transform must be one of this package, .* got 'flip'",
+        "transform must be one of this package .* got 'flip'",
     ),
 }
+
+PICTURES = {
+    "no tensor": (
+        lambda x: labelled(),
+        r"x must be a tensor of pictures \(B, C, H, W\), got Dataset",
+    ),
+    "an array": (lambda x: x.numpy(), "x must be a tensor of pictures .* got ndarray"),
+    "a single picture": (lambda x: x[0], r"x must be pictures \(B, C, H, W\), got shape \(1, 7, 6"),
+    "no pictures": (lambda x: x[:0], r"x must be pictures .* got shape \(0, 1, 7, 6\)"),
+    "no pixels": (
+        lambda x: x[..., :0],
+        r"x must hold pictures \(C, H, W\), got examples of shape \(1, 7, 0\)",
+    ),
+    "bytes": (
+        lambda x: (255 * x).byte(),
+        r"x must hold pictures in \[0, 1\], got uint8: use x\.float\(\) / 255",
+    ),
+    "doubles": (lambda x: x.double(), r"x must be float32, got torch.float64: use x.float\(\)"),
+    "whole numbers": (lambda x: x.long(), "x must be float32, got torch.int64: use x.float"),
+    "channels last": (
+        lambda x: x.permute(0, 2, 3, 1).expand(-1, -1, -1, 3),
+        r"x must hold pictures .* got \(7, 6, 3\), which looks like channels last: use x.permute",
+    ),
+    "grey channels last": (
+        lambda x: x.permute(0, 2, 3, 1),
+        r"got \(7, 6, 1\), which looks like channels last",
+    ),
+}
+
+VALUES = {  # seen by a direct call, and once in a whole data set
+    "floats to 255": (
+        lambda x: 255 * x,
+        r"x must hold pictures in \[0, 1\], got values from 0 to 255: divide by .* 255 for bytes",
+    ),
+    "standardised": (
+        lambda x: 4 * x - 2,
+        r"got values from -2 to 2: clip them, or standardise after the transform",
+    ),
+    "a little outside": (lambda x: 1.01 * x, "got values from 0 to 1.01: divide"),
+    "NaN": (lambda x: x.masked_fill(x == 1, NAN), "got values from nan to nan$"),
+}
+
+
+def ramp():
+    """Pictures (5, 1, 7, 6) of all greys from 0 to 1, of which one alone is white."""
+    return torch.linspace(0, 1, 210).view(5, 1, 7, 6)
+
+
+EVERY_TRANSFORM = (
+    augment.Affine(shift=0.5),
+    augment.Flip(),
+    augment.Crop(),
+    augment.Noise(),
+    augment.Brightness(),
+    augment.Contrast(),
+    augment.Erase(),
+    augment.PerPicture(lambda picture: 1 - picture),
+    augment.Compose([augment.Flip(), [augment.Noise()]]),
+)
+over_transforms = pytest.mark.parametrize("transform", EVERY_TRANSFORM, ids=repr)
+
+
+@over_transforms
+@pytest.mark.parametrize(
+    ("change", "said"), [*PICTURES.values(), *VALUES.values()], ids=[*PICTURES, *VALUES]
+)
+def test_a_transform_refuses_what_are_no_pictures_of_its_scale(transform, change, said):
+    with pytest.raises(ValueError, match=said):
+        transform(change(ramp()), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), PICTURES.values(), ids=PICTURES)
+def test_a_batch_of_what_are_no_pictures_is_refused(transform, change, said):
+    if isinstance(x := change(ramp()), torch.Tensor) and x.ndim == 4:
+        with pytest.raises(ValueError, match=said):
+            transform.on_batch(data.Batch(x), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("stack", [None, 2])
+def test_data_of_another_scale_are_refused_when_the_transform_is_attached(
+    transform, change, said, stack
+):
+    if (x := change(ramp())).isnan().any():
+        return  # no data set holds any
+    of = Dataset(x, torch.arange(5) % 2, 2)
+    of = StackedData([Dataset(ramp(), of.y, 2), of]) if stack else of
+    with pytest.raises(ValueError, match=said):
+        augment.Augmented(of, transform=transform)
+    if not stack:  # a bank of the wrong scale, mixed in before
+        good = Dataset(ramp(), of.y, 2)
+        with pytest.raises(ValueError, match=said):
+            augment.Augmented(augment.Augmented(good, bank=of), transform=transform)
+
+
+@over_transforms
+def test_rounding_beyond_the_scale_and_bytes_in_a_data_set_are_let_through(transform):
+    for x in (ramp() * (1 + 2e-6), ramp() - 1e-6):
+        assert transform(x, rng()).shape == x.shape
+    of = Dataset((255 * ramp()).byte(), support="unit")
+    batch = next(augment.Augmented(of, transform=transform, share=1.0).batches(4, rng()))
+    assert batch.x.dtype == torch.float32 and -1e-5 <= batch.x.min() and batch.x.max() <= 1 + 1e-5
+
+
+MIXED = {
+    "classes of others": (
+        lambda: augment.Augmented(labelled(), transform=augment.Mixup(3)),
+        r"data must have 3 classes for Mixup\(classes=3, alpha=0.2\), got 10",
+    ),
+    "classes of others within a policy": (
+        lambda: augment.Augmented(labelled(), transform=[augment.Flip(), augment.CutMix(11)]),
+        r"data must have 11 classes for CutMix\(classes=11, alpha=1.0\), got 10",
+    ),
+    "rows without labels": (
+        lambda: augment.Augmented(joined(), transform=augment.Mixup(10)),
+        "data must be labelled throughout: Mixup blends the labels too",
+    ),
+    "points for CutMix": (
+        lambda: augment.Augmented(moons(), transform=augment.CutMix(2)),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "points for a policy": (
+        lambda: augment.Augmented(moons(), transform=[augment.Mixup(2), augment.Crop()]),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "pictures with the channels last": (
+        lambda: augment.Augmented(
+            Dataset(torch.zeros(4, 28, 20, 3), support="unit"), transform=augment.Flip()
+        ),
+        r"data must hold pictures .* got \(28, 20, 3\), which looks like channels last",
+    ),
+    "bytes to blend": (
+        lambda: augment.Mixup(2).on_batch(data.Batch(pictures().byte(), Y), rng()),
+        r"batch must hold float32 x, got torch.uint8: use x.float\(\) / 255",
+    ),
+}
+
+
+def test_points_of_any_scale_can_be_blended():
+    of = Dataset(100 * moons().x - 300, moons().y, 2)
+    batch = next(augment.Augmented(of, transform=augment.Mixup(2)).batches(8, rng()))
+    assert batch.x.shape == (8, 2) and batch.x.max() < 0
 
 
 def pictures():
@@ -1074,7 +1227,7 @@ def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
         wrong()
 
 
-@over(TRANSFORMS)
+@over(TRANSFORMS | MIXED)
 def test_transforms_that_cannot_be_made_or_lose_the_picture_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()
@@ -1103,12 +1256,12 @@ def refused_before_it_begins(model, wrong, said):
         ),
         (
             lambda: gmm(rng(), shape=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: GaussianMixture takes all rows at once, got Augmented",
         ),
         (
             lambda: augment.PerClass(lambda: gmm(rng(), shape=2), classes=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: PerClass takes all rows at once, got Augmented",
         ),
     ],

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.augment.policy import as_transform
-from genaug_lessons.augment.transforms import check_probability
+from genaug_lessons.augment.transforms import Transform, check_probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 
@@ -44,6 +44,8 @@ class Augmented:
             )
         self.data, self.bank, self.share = data, bank, share
         self.transform = None if transform is None else as_transform(transform)
+        if transform is not None:
+            _check_for(self.transform, data)
         self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
         parts = [data] if bank is None else [data, bank]
@@ -156,6 +158,16 @@ def labelled_by(model, pool: Dataset) -> Dataset:
     Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
     """
     return replace(pool, y=model.predict(pool.values), classes=model.classes)
+
+
+def _check_for(transform: Transform, data) -> None:
+    """Raise a ValueError unless the transform can change the data and all they are mixed of."""
+    if isinstance(data, Augmented):
+        for part in (data.data, data.bank):
+            if part is not None:
+                _check_for(transform, part)
+    else:
+        transform.check_data(data)
 
 
 def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:
