@@ -1,5 +1,9 @@
 """What bad input gets: the argument's name, what was expected, what came, before any work."""
 
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from kinds import (
@@ -28,7 +32,7 @@ from genaug_lessons import augment, data, evaluate, machine
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.corruption import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
@@ -140,11 +144,17 @@ DATA = {
         "pool must be as real as labelled",
     ),
     "unknown name": (lambda: data.load("cifar"), "name must be one of .*'digits'.* got 'cifar'"),
-    "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
-    "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
-    "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
-    "bars of one pixel": (lambda: data.bars_and_stripes(1), "side must be at least 2, got 1"),
-    "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
+    "no points": (
+        lambda: data.ring().sample(0, generator=rng()),
+        "n must be an integer of at least 1, got 0",
+    ),
+    "one mode": (lambda: data.ring(1), "modes must be an integer of at least 2, got 1"),
+    "a grid of one": (lambda: data.grid(1), "side must be an integer of at least 2, got 1"),
+    "bars of one pixel": (
+        lambda: data.bars_and_stripes(1),
+        "side must be an integer of at least 2, got 1",
+    ),
+    "no large island": (lambda: data.islands(0), "ratio must be an integer of at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
         lambda: data.ring().score(torch.zeros(5, 3)),
@@ -182,11 +192,11 @@ MODELS = {
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"layer sizes must be at least 1, got \(64, 8, 0, 10\)",
+        r"must hold integers of at least 1, got \(64, 8, 0, 10\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
-        r"layer sizes must be at least 1, got \(0,\)",
+        r"must hold integers of at least 1, got \(0,\)",
     ),
     "a flat shape for a cnn": (
         lambda: classifier(rng(), shape=(64,), network="cnn"),
@@ -622,6 +632,9 @@ TRANSFORMS = {
         lambda: augment.Erase(area=(0.5, 1.0)),
         r"area must be two rising shares in \[0, 1\), got \(0.5, 1.0\)",
     ),
+    "a single area": (lambda: augment.Erase(area=0.3), r"area must be two rising .* got 0.3"),
+    "an area of NaN": (lambda: augment.Erase(area=(NAN, 0.3)), r"area must be two .* got \(nan, 0"),
+    "a fill of NaN": (lambda: augment.Erase(fill=NAN), "fill must lie in .* got nan"),
     "falling areas": (lambda: augment.Erase(area=(0.5, 0.1)), r"area must .* got \(0.5, 0.1\)"),
     "a negative area": (lambda: augment.Erase(area=(-0.1, 0.1)), "area must be two rising"),
     "a flat rectangle": (
@@ -634,7 +647,10 @@ TRANSFORMS = {
         r'fill must lie in \[0, 1\] or be "mean", got \'noise\'',
     ),
     "a fill out of range": (lambda: augment.Erase(fill=255), "fill must lie in .* got 255"),
-    "mixing into one class": (lambda: augment.CutMix(1), "classes must be at least 2, got 1"),
+    "mixing into one class": (
+        lambda: augment.CutMix(1),
+        "classes must be an integer of at least 2, got 1",
+    ),
     "cutmix without a spread": (
         lambda: augment.CutMix(2, alpha=0),
         "alpha must be above 0, got 0",
@@ -724,6 +740,67 @@ TRANSFORMS = {
         "transform must be one of this package .* got 'flip'",
     ),
 }
+
+SETTINGS = {  # class or function, its setting -> in words what it must be
+    (augment.Affine, "rotation"): "be at least 0",
+    (augment.Affine, "shift"): "be at least 0",
+    (augment.Affine, "scale"): r"lie in \[0, 1\)",
+    (augment.Affine, "shear"): r"lie in \[0, 90\)",
+    (augment.Flip, "p"): r"lie in \[0, 1\]",
+    (augment.Noise, "std"): "be at least 0",
+    (augment.Brightness, "change"): r"lie in \[0, 1\)",
+    (augment.Contrast, "change"): r"lie in \[0, 1\)",
+    (augment.Erase, "p"): r"lie in \[0, 1\]",
+    (augment.Erase, "aspect"): r"lie in \(0, 1\]",
+    (partial(augment.Mixup, 10), "alpha"): "be above 0",
+    (partial(augment.CutMix, 10), "alpha"): "be above 0",
+    (GaussianNoise, "std"): "be at least 0",
+    (Masking, "fraction"): r"lie in \[0, 1\]",
+    (SaltAndPepper, "fraction"): r"lie in \[0, 1\]",
+    (Dropout, "p"): r"lie in \[0, 1\)",
+    (data.ring, "std"): "be above 0",
+    (data.ring().smoothed, "sigma"): "be at least 0",
+}
+COUNTS = {  # class or function, its setting -> the least it may be
+    (augment.Crop, "padding"): 0,
+    (augment.Mixup, "classes"): 2,
+    (augment.CutMix, "classes"): 2,
+    (data.ring, "modes"): 2,
+    (data.grid, "side"): 2,
+    (data.islands, "ratio"): 1,
+    (data.bars_and_stripes, "side"): 2,
+    (partial(data.ring().sample, generator=rng()), "n"): 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"), [(*what, words) for what, words in SETTINGS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -HUGE, -1.0, "0.5", None, [0.5], True])
+def test_a_setting_that_is_no_number_in_its_range_is_refused(make, name, words, value):
+    name_in_words = "dropout" if make is Dropout else name
+    with pytest.raises(
+        ValueError, match=f"^{name_in_words} must (be a number|be finite|{words}), got "
+    ):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "least"), [(*what, least) for what, least in COUNTS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -1, 2.5, "3", None, [3], True])
+def test_a_setting_that_counts_is_an_integer(make, name, least, value):
+    said = f"^{name} must be an integer of at least {least}, got {re.escape(repr(value))}$"
+    with pytest.raises(ValueError, match=said):
+        make(**{name: value})
+    make(**{name: np.int64(4)})
+
+
+def test_places_of_toys_are_finite():
+    for make in (lambda: data.ring(radius=NAN), lambda: data.spiral(turns=HUGE)):
+        with pytest.raises(ValueError, match="centres must be finite, got NaN or infinity"):
+            make()
+
 
 PICTURES = {
     "no tensor": (

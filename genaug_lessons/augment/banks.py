@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.augment.policy import as_transform
-from genaug_lessons.augment.transforms import Transform, check_probability
+from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.checks import probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 
@@ -34,7 +35,7 @@ class Augmented:
     def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
         if (bank is None) == (transform is None):
             raise ValueError("exactly one of bank and transform must be given")
-        check_probability("share", share)
+        probability("share", share)
         if bank is not None and bank.stack != data.stack:
             raise ValueError("bank must be stacked as the data are: use StackedData for both")
         if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.augment.pixels import inside
 from genaug_lessons.augment.transforms import Transform, check_layout
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.random import uniform
 
@@ -23,10 +24,8 @@ class Mixing(Transform):
     alpha: float
 
     def __post_init__(self):
-        if self.classes < 2:
-            raise ValueError(f"classes must be at least 2, got {self.classes}")
-        if not self.alpha > 0:
-            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+        count("classes", self.classes, least=2)
+        number("alpha", self.alpha, above=0)
 
     def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses pictures without their labels."""

@@ -14,12 +14,6 @@ from genaug_lessons.data import Batch
 ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
 
 
-def check_probability(name: str, value: float) -> None:
-    """Raise a ValueError unless the value lies in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
-
-
 class Transform:
     """A random change of pictures (B, C, H, W), values in [0, 1], that keeps shape and label."""
 
