@@ -70,6 +70,17 @@ def elsewhere():
     return vae(rng()).to("meta")
 
 
+class Elsewhere(torch.Generator):
+    """A generator that lives on a device that is not here."""
+
+    def __new__(cls, device):
+        self = super().__new__(cls)
+        self.where = torch.device(device)
+        return self
+
+    device = property(lambda self: self.where)
+
+
 def train(model, of=None, steps=1, **settings):
     return training_steps(
         model, split().pool if of is None else of, steps=steps, generator=rng(), **settings
@@ -530,6 +541,18 @@ SAMPLING = {
         lambda _: rbm(rng(), classes=10).to_visible(labelled().x),
         "label must be given: this model is conditional",
     ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
+    ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\), got one on \w+",
@@ -576,6 +599,18 @@ TRAINING = {
     "data on another device": (
         lambda _: train(elsewhere()),
         r"data must be on the model's device meta, got \w+",
+    ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
     ),
     "a generator on another device": (
         lambda m: check_device(rng(), torch.device("meta"), "data"),
@@ -794,6 +829,17 @@ def test_a_setting_that_counts_is_an_integer(make, name, least, value):
     with pytest.raises(ValueError, match=said):
         make(**{name: value})
     make(**{name: np.int64(4)})
+
+
+def test_a_generator_is_at_home_on_its_own_device_named_with_its_number_or_without():
+    for generators, device in (("cuda", "cuda:0"), ("cuda:0", "cuda"), ("cuda:1", "cuda:1")):
+        check_device(Elsewhere(generators), torch.device(device), "data")
+
+
+@pytest.mark.parametrize("seed", [NAN, -1, 0.5, "0", None, True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match=f"seed must be an integer of at least 0, got {seed!r}"):
+        generator(seed)
 
 
 def test_places_of_toys_are_finite():
