@@ -584,7 +584,17 @@ def test_mixup_can_be_an_arm_on_points_and_transforms_of_pictures_cannot():
         study([Arm("noise", transform=Noise(0.1))], data=toy(), **TOY)
 
 
-class Turned(Transform):
+class Nothing(Transform):
+    """A transform of points, which leaves them as they are."""
+
+    def check_data(self, data):
+        pass
+
+    def on_batch(self, batch, generator):
+        return batch
+
+
+class Turned(Nothing):
     """Turns every point around the origin, which makes nobody's label wrong here."""
 
     def __init__(self):
@@ -593,11 +603,6 @@ class Turned(Transform):
     def on_batch(self, batch, generator):
         self.rows.append(tuple(batch.y.shape))
         return batch._replace(x=-batch.x)
-
-
-class Nothing(Transform):
-    def on_batch(self, batch, generator):
-        return batch
 
 
 def test_an_arm_with_a_bank_and_a_transform_has_both():
@@ -648,7 +653,11 @@ def test_what_does_not_fit_the_data_is_refused_before_any_training(monkeypatch):
     sources, digits = trained(monkeypatch), data.digits()
     duplicates = Arm.duplicates()
     for arms, sets, message in (
-        ([duplicates, Arm("three", transform=Mixup(3))], toy(), "must blend 2 classes, got Mixup"),
+        (
+            [duplicates, Arm("three", transform=Mixup(3))],
+            toy(),
+            "data must have 3 classes for Mixup.* got 2",
+        ),
         ([duplicates], (toy(), digits), r"test must have the shape of dataset, \(2,\), got"),
         ([duplicates], (digits.x, digits.y), "dataset must be a Dataset, got Tensor"),
         ([duplicates], digits.x, r"data must be a Dataset or \(train, test\), got Tensor"),

@@ -56,10 +56,10 @@ class Augmented:
         self.held_out = any(source.held_out for source in sources)
         self.labelled = all(source.labelled for source in sources)
         self.transform = None if transform is None else as_transform(transform)
-        blends = _blends(self.transform)
-        for blend in blends:
-            _check_labels(blend, self)
-        self.soft_labels = bool(blends) or any(source.soft_labels for source in sources)
+        for part in self.parts() if self.transform else ():
+            self.transform.check_data(part)
+        blends = _blends_labels(self.transform)
+        self.soft_labels = blends or any(source.soft_labels for source in sources)
 
     @property
     def ids(self) -> Tensor:
@@ -201,19 +201,10 @@ def _augmented_rows(share: float, batch_size: int) -> int:
     return rows
 
 
-def _blends(transform: Transform | None) -> list[Mixing]:
-    """Those that blend labels, of a transform or all in a policy."""
+def _blends_labels(transform: Transform | None) -> bool:
     if isinstance(transform, Compose):
-        return [blend for member in transform.transforms for blend in _blends(member)]
-    return [transform] if isinstance(transform, Mixing) else []
-
-
-def _check_labels(blend: Mixing, data: Augmented) -> None:
-    name = type(blend).__name__
-    if not data.labelled:
-        raise ValueError(f"data must be labelled throughout: {name} blends the labels too")
-    if data.classes != blend.classes:
-        raise ValueError(f"transform must blend {data.classes} classes, got {blend}")
+        return any(map(_blends_labels, transform.transforms))
+    return isinstance(transform, Mixing)
 
 
 def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:
