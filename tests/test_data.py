@@ -74,7 +74,9 @@ def test_rows_keep_their_label_and_their_id(chosen):
 
 
 def test_one_row_is_a_data_set_of_one_row():
-    assert torch.equal(rows(9)[4].x, torch.tensor([[4.0]]))
+    for four in (4, np.int64(4), torch.tensor(4)):
+        assert torch.equal(rows(9)[four].x, torch.tensor([[4.0]]))
+        assert rows(9)[four].ids.tolist() == [4]
     assert [row.ids.item() for row in rows(3)] == [0, 1, 2]
 
 
@@ -101,7 +103,7 @@ def test_equal_rows_have_one_id_in_whatever_data_set_they_come():
         data.Dataset(digits.x, synthetic=True),
         digits.to("cpu"),
     ):
-        assert torch.equal(other.ids, digits.ids)
+        assert torch.equal(other.ids.cpu(), digits.ids.cpu())
     order = torch.arange(1797).flip(0)
     assert torch.equal(data.Dataset(digits.x[order]).ids, digits.ids.flip(0))
     assert torch.equal(digits[40:50].ids, data.digits().ids[40:50])

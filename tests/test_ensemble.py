@@ -291,7 +291,7 @@ class Judge(Classifier):
 
     def __init__(self, layers, *, generator):
         super().__init__(PICTURE, classes=10, hidden=(), generator=generator)
-        self.network = Net(*layers)
+        self.network = Net(*layers).to(generator.device)
         for tensor in [*self.network.parameters(), *self.network.buffers()]:
             if tensor.is_floating_point():  # variances, too, are above 0
                 tensor.data = uniform(tuple(tensor.shape), generator, 0.05, 0.5)

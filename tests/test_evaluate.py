@@ -345,6 +345,16 @@ def test_shift_and_rotation_keep_within_their_bounds():
         assert 0.9 * 13 / 6 < moved.abs().max() <= 13 / 6 + 1e-4
 
 
+def test_a_test_set_that_could_not_be_scored_on_is_refused_before_any_training():
+    bank = toy(20)
+    for test, message in (
+        (data.digits()[:9], r"test must have examples of shape \(2,\), got \(1, 8, 8\)"),
+        (Dataset(toy(30, seed=2).x), "test must be labelled throughout"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            classification_accuracy_score(bank, test, steps=10**9, generator=generator(0))
+
+
 # --- the study
 
 

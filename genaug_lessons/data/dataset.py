@@ -96,7 +96,8 @@ class Dataset:
 
     def __getitem__(self, rows) -> "Dataset":
         """The data set of some rows: a row number, a slice, a mask or a tensor of row numbers."""
-        rows = [rows] if isinstance(rows, int) else rows
+        if isinstance(rows, (int, np.integer, Tensor)) and torch.as_tensor(rows).ndim == 0:
+            rows = [int(rows)]
         known = self.ids if self.synthetic else vars(self)["ids"]
         ids = known if known is None or self.synthetic else known[rows]
         return replace(self, x=self.x[rows], y=None if self.y is None else self.y[rows], ids=ids)

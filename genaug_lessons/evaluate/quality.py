@@ -29,6 +29,7 @@ def classification_accuracy_score(
     """
     refuse_leaks(bank.ids, test, "the bank")
     model = Classifier(bank.shape, classes=bank.classes, generator=generator, **settings)
+    model.check_test(test)
     fit(model, bank, steps=steps, generator=generator)
     return model.accuracy(test)
 
