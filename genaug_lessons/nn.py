@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
+from genaug_lessons.checks import number
 from genaug_lessons.random import uniform
 
 SHARPNESS = 5  # of the softplus in smooth networks
@@ -64,9 +65,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float):
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {p}")
-        self.p = p
+        self.p = number("dropout", p, least=0, below=1)
 
     def extra_repr(self) -> str:
         """What the printed layer says."""

@@ -44,7 +44,9 @@ def bernoulli(p: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def check_device(generator: torch.Generator, device: torch.device, what: str) -> None:
-    """Raise a ValueError unless the generator lives where `what` lives."""
+    """Raise a ValueError unless it is a generator and lives where `what` lives."""
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be a torch.Generator, got {generator!r}")
     if torch.device(generator.device).type != torch.device(device).type:
         raise ValueError(
             f"generator must be on the device of the {what} ({device}), got one on "

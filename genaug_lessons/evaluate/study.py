@@ -203,7 +203,10 @@ def _run_arms(arms, splits, steps, make_classifier, settings):
             if arm.start is not None:
                 yield None
         ensemble = Ensemble(members)
-        for _ in training_steps(ensemble, source, steps=steps, generator=rng, **settings):
+        training = training_steps(  # going on: a start may have been trained already
+            ensemble, source, steps=steps, resume=True, generator=rng, **settings
+        )
+        for _ in training:
             pass
         yield arm.name, ensemble, time.process_time() - start
 
