@@ -257,26 +257,89 @@ DATA = {
 }
 
 MODELS = {
-    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold sizes of at least 1, got \(\)"),
+    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold at least one size, got \(\)"),
     "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
-    "no latent": (lambda: vae(rng(), latent=0), "latent must be at least 1, got 0"),
+    "no latent": (lambda: vae(rng(), latent=0), "latent must be an integer of at least 1, got 0"),
     "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
+    "a beta of NaN": (lambda: vae(rng(), beta=NAN), "beta must be at least 0, got nan"),
+    "an infinite beta": (lambda: vae(rng(), beta=HUGE), "beta must be finite, got inf"),
+    "a beta in words": (lambda: vae(rng(), beta="1"), "beta must be a number, got '1'"),
+    "half a latent": (lambda: vae(rng(), latent=2.5), "latent must be an integer .* got 2.5"),
+    "a width for all layers": (
+        lambda: vae(rng(), hidden=256),
+        "hidden must hold integers of at least 1, got 256",
+    ),
+    "half a pixel": (lambda: vae(rng(), shape=(1, 8.5)), "shape must hold integers .* 8.5"),
+    "a shape in words": (lambda: vae(rng(), shape="8x8"), "shape must hold integers .* '8x8'"),
+    "many classes in words": (lambda: vae(rng(), classes="ten"), "classes must be .* got 'ten'"),
+    "dropout of NaN": (lambda: classifier(rng(), dropout=NAN), r"dropout must lie in \[0, 1\)"),
+    "dropout in words": (
+        lambda: classifier(rng(), dropout="0.3"),
+        "dropout must be a number, got '0.3'",
+    ),
+    "an infinite contraction": (
+        lambda: autoencoder(rng(), contraction=HUGE),
+        "contraction must be finite, got inf",
+    ),
+    "infinite noise": (lambda: GaussianNoise(HUGE), "std must be finite, got inf"),
+    "a fraction of NaN": (lambda: Masking(NAN), r"fraction must lie in \[0, 1\], got nan"),
+    "instance noise of NaN": (
+        lambda: gan(rng(), instance_noise=NAN),
+        "instance_noise must be at least 0, got nan",
+    ),
+    "infinite instance noise": (
+        lambda: gan(rng(), instance_noise=HUGE),
+        "instance_noise must be finite, got inf",
+    ),
+    "a generator with an empty layer": (
+        lambda: gan(rng(), generator_hidden=(8, 0)),
+        r"generator_hidden must hold integers of at least 1, got \(8, 0\)",
+    ),
+    "a critic of one number": (
+        lambda: gan(rng(), critic_hidden=8),
+        "critic_hidden must hold integers of at least 1, got 8",
+    ),
+    "a mixture of True": (
+        lambda: GaussianMixture(2, components=True, generator=rng()),
+        "components must be an integer of at least 1, got True",
+    ),
+    "noise in an infinite box": (
+        lambda: UniformNoise(2, 0.0, HUGE),
+        "high must be finite, got inf",
+    ),
+    "noise in a box of NaN": (lambda: UniformNoise(2, NAN, 1.0), "low must be finite, got nan"),
+    "steps of infinite size": (
+        lambda: langevin(torch.neg, X, step_size=HUGE, steps=1, generator=rng()),
+        "step_size must be finite, got inf",
+    ),
+    "an infinite penalty": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=HUGE),
+        "penalty must be finite, got inf",
+    ),
+    "a penalty of NaN": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=NAN),
+        "penalty must be at least 0, got nan",
+    ),
+    "a stack of one number": (
+        lambda: DBN(4, 8, generator=rng()),
+        "hidden must hold integers of at least 1, got 8",
+    ),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
-        'likelihood must be "bernoulli" or "gaussian", got \'poisson\'',
+        r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
     ),
-    "one class": (lambda: vae(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
         lambda: Classifier(PICTURE, classes=1, generator=rng()),
-        "classes must be at least 2, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown network": (
         lambda: classifier(rng(), network="rnn"),
-        'network must be "mlp" or "cnn", got \'rnn\'',
+        r"network must be one of \['mlp', 'cnn'\], got 'rnn'",
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"must hold integers of at least 1, got \(64, 8, 0, 10\)",
+        r"hidden must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
@@ -319,7 +382,7 @@ MODELS = {
     ),
     "an autoencoder without a code": (
         lambda: autoencoder(rng(), latent=0),
-        "latent must be at least 1, got 0",
+        "latent must be an integer of at least 1, got 0",
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (
@@ -349,7 +412,10 @@ MODELS = {
     "a negative share": (lambda: gmm(rng(), pooled=-0.1), r"pooled must lie in \[0, 1\], got -0.1"),
     "more than everything": (lambda: gmm(rng(), sphere=1.1), r"sphere must lie in .* got 1.1"),
     "a share of NaN": (lambda: gmm(rng(), sphere=NAN), "sphere must lie in .* got nan"),
-    "a mixture of one class": (lambda: gmm(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "a mixture of one class": (
+        lambda: gmm(rng(), classes=1),
+        "classes must be .* at least 2, got 1",
+    ),
     "means of another shape": (
         lambda: gmm(rng(), shape=2, means=torch.zeros(3, 2)),
         r"means must have shape \(2, 2\), got \(3, 2\)",
@@ -368,12 +434,15 @@ MODELS = {
     ),
     "an unknown support": (
         lambda: gan(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
-    "a gan without latent": (lambda: gan(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a gan without latent": (
+        lambda: gan(rng(), latent=0),
+        "latent must be an integer of at least 1, got 0",
+    ),
     "a gan of one class": (
         lambda: gan(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "negative noise": (
         lambda: gan(rng(), instance_noise=-0.1),
@@ -409,11 +478,11 @@ MODELS = {
     ),
     "a score network of one class": (
         lambda: score_network(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown support of a score network": (
         lambda: score_network(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
     "no levels of noise": (
         lambda: score_network(rng(), sigmas=()),
@@ -497,11 +566,11 @@ MODELS = {
     ),
     "an rbm of one class": (
         lambda: rbm(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "unknown visible units": (
         lambda: rbm(rng(), visible="poisson"),
-        'visible must be "binary" or "gaussian", got \'poisson\'',
+        r"visible must be one of \['binary', 'gaussian'\], got 'poisson'",
     ),
     "a stack of nothing": (
         lambda: DBN(2, (), generator=rng()),
@@ -509,7 +578,7 @@ MODELS = {
     ),
     "a stack with an empty layer": (
         lambda: DBN(2, (3, 0), generator=rng()),
-        "hidden must be an integer of at least 1, got 0",
+        r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
         lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
@@ -641,12 +710,60 @@ TRAINING = {
     "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
     "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
     "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
-    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be at least 1, got 0"),
+    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
     "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
     "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
+    "an infinite learning rate": (lambda m: train(m, lr=HUGE), "lr must be finite, got inf"),
+    "a learning rate in words": (lambda m: train(m, lr="0.1"), "lr must be a number, got '0.1'"),
+    "True for a number of steps": (lambda m: train(m, steps=True), "steps must be .* got True"),
+    "looks every NaN steps": (
+        lambda m: train(m, monitor_every=NAN),
+        "monitor_every must be an integer of at least 1, got nan",
+    ),
+    "a list of monitors": (
+        lambda m: train(m, monitors=[len]),
+        "monitors must map names to functions of the model, got .*len",
+    ),
+    "a monitor that is a number": (
+        lambda m: train(m, monitors={"accuracy": 0.9}),
+        "monitors must map names to functions of the model, got {'accuracy': 0.9}",
+    ),
+    "a negative decay": (
+        lambda m: train(m, weight_decay=-0.1),
+        "weight_decay must be at least 0, got -0.1",
+    ),
+    "a decay of NaN": (
+        lambda m: train(m, weight_decay=NAN),
+        "weight_decay must be at least 0, got nan",
+    ),
+    "an infinite decay": (
+        lambda m: train(m, weight_decay=HUGE),
+        "weight_decay must be finite, got inf",
+    ),
+    "one beta": (lambda m: train(m, betas=0.9), r"betas must be two numbers in \[0, 1\), got 0.9"),
+    "three betas": (lambda m: train(m, betas=(0.9, 0.9, 0.9)), "betas must be two numbers"),
+    "a beta of 1": (
+        lambda m: train(m, betas=(0.9, 1.0)),
+        r"each of betas must lie in \[0, 1\), got 1.0",
+    ),
+    "a beta of NaN": (lambda m: train(m, betas=(NAN, 0.9)), "each of betas must lie in .* got nan"),
+    "nothing for a generator": (
+        lambda m: training_steps(m, labelled(), steps=1, generator=None),
+        r"generator must be made with generator\(seed\), got None",
+    ),
+    "an array": (
+        lambda m: train(m, labelled().x.numpy()),
+        "data must be a Dataset, an Augmented data set or a tensor, got ndarray",
+    ),
+    "a list of data sets": (lambda m: train(m, [labelled()]), "data must be .* a tensor, got list"),
+    "no data": (lambda m: train(m, None), "data must be a Dataset, .* or a tensor, got NoneType"),
+    "arguments the wrong way round": (
+        lambda m: train(labelled(), m),
+        "model must be a Model of this package, got Dataset",
+    ),
     "an unknown schedule": (
         lambda m: train(m, schedule="linear"),
-        'schedule must be "constant" or "cosine", got \'linear\'',
+        r"schedule must be one of \['constant', 'cosine'\], got 'linear'",
     ),
     "an unknown setting": (
         lambda m: train(m, learning_rate=0.1),
@@ -1469,6 +1586,37 @@ def refused_before_it_begins(model, wrong, said):
 )
 def test_rows_that_em_cannot_start_from_are_refused_before_it_begins(make, of, said):
     refused_before_it_begins(make(), lambda model: train(model, of()), said)
+
+
+@kinds()
+def test_counts_may_be_integers_of_numpy(kind):
+    model = kind.new()
+    training = run(model, kind.data(), np.int64(2), monitor_every=np.int32(1))
+    assert (training.steps, type(training.steps)) == (2, int)
+    if "samples" in kind.can:
+        label = None if model.classes is None else 0
+        assert len(model.sample(np.int64(3), label=label, generator=rng())) == 3
+
+
+@kinds()
+def test_what_training_is_told_wrongly_leaves_no_trace_on_the_model(kind):
+    model, of = kind.new(), kind.data()
+    for wrong, said in (
+        ({"steps": 1, "monitors": [len]}, "monitors must map"),
+        ({"steps": 1, "monitor_every": NAN}, "monitor_every must be"),
+        ({"steps": 1, "batch_size": NAN}, "batch_size must be|does not know"),
+        ({"steps": 1, "lr": HUGE}, "lr must be finite|does not know"),
+        ({"steps": 1, "gibbs_steps": 0}, "gibbs_steps must be|does not know"),
+    ):
+        refused_before_it_begins(model, lambda m, w=wrong: run(m, of, **w), said)
+
+
+def test_a_first_batch_that_a_model_cannot_use_leaves_no_trace():
+    model = vae(rng(), classes=10)
+    mixed = augment.Augmented(labelled(), transform=augment.Mixup(10))
+    with pytest.raises(RuntimeError):
+        run(model, mixed, 1)
+    assert (model.steps_done, model.seen, model.training) == (0, None, False)
 
 
 def test_a_mixture_without_classes_tells_none_apart():
