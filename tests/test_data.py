@@ -520,7 +520,10 @@ def test_images_and_labels_that_do_not_match_are_both_named(root):
 
 def test_a_data_root_that_is_no_folder_is_named(root, monkeypatch):
     monkeypatch.setenv("GENAUG_DATA", str(root / "elsewhere"))
-    with pytest.raises(FileNotFoundError, match=r"GENAUG_DATA must name a folder, got .*elsewhere"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"GENAUG_DATA must name a folder that you may read, got .*elsewhere",
+    ):
         data.mnist()
 
 
@@ -573,7 +576,7 @@ def test_what_may_not_be_read_is_named(root, monkeypatch, name):
 @pytest.mark.parametrize("name", ["/nope", "x" * 5000])
 def test_what_can_be_reached_is_told_even_of_a_data_root_that_is_not_there(monkeypatch, name):
     monkeypatch.setenv("GENAUG_DATA", name)
-    said = f"GENAUG_DATA must name a folder, got {name!r}"
+    said = f"GENAUG_DATA must name a folder that you may read, got {name!r}"
     assert data.reachable() == {"digits": "embedded", "mnist": said, "fashion_mnist": said}
     with pytest.raises(FileNotFoundError, match=re.escape(said)):
         data.mnist()

@@ -92,11 +92,11 @@ def _root() -> Path:
         root = Path(chosen or CACHE).expanduser()
     except RuntimeError as error:
         raise FileNotFoundError(
-            "there is no home directory, neither to download to nor for ~: set GENAUG_DATA to a "
+            "there is no home directory to look in or to download to: set GENAUG_DATA to a "
             "folder that holds MNIST/raw/*-ubyte.gz"
         ) from error
     if chosen and not os.path.isdir(root):
-        raise FileNotFoundError(f"GENAUG_DATA must name a folder, got {chosen!r}")
+        raise FileNotFoundError(f"GENAUG_DATA must name a folder that you may read, got {chosen!r}")
     return root
 
 
