@@ -104,7 +104,7 @@ class Explorer(Panel):
         """Draw anew; called whenever a control changes."""
         figure, sentence = self.draw()
         self.picture.value = png(figure)
-        self.said.value = html.escape(sentence)
+        self.said.value = html.escape(sentence, quote=False)
 
     def close(self) -> None:
         """Close every widget of the tree."""
