@@ -104,7 +104,7 @@ def test_rows_that_were_trained_on_are_no_test_rows():
 
 
 def test_what_a_classifier_cannot_do_is_refused():
-    with pytest.raises(ValueError, match="classes must be at least 2, got 1"):
+    with pytest.raises(ValueError, match="classes must be an integer of at least 2, got 1"):
         make(classes=1)
     with pytest.raises(ValueError, match='network must be "mlp" or "cnn", got \'rnn\''):
         make(network="rnn")

@@ -1615,10 +1615,13 @@ def test_what_training_is_told_wrongly_leaves_no_trace_on_the_model(kind):
 
 
 def test_a_first_batch_that_a_model_cannot_use_leaves_no_trace():
+    class Halved(augment.Transform):
+        def on_batch(self, batch, generator):
+            return batch._replace(y=batch.y / 2)
+
     model = vae(rng(), classes=10)
-    mixed = augment.Augmented(labelled(), transform=augment.Mixup(10))
-    with pytest.raises((RuntimeError, ValueError)):
-        run(model, mixed, 1)
+    with pytest.raises(RuntimeError):
+        run(model, augment.Augmented(labelled(), transform=Halved()), 1)
     assert (model.steps_done, model.seen, model.training) == (0, None, False)
 
 
