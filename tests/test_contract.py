@@ -20,6 +20,7 @@ from kinds import (
     vae,
     weights,
 )
+from torch import nn
 
 from genaug_lessons import augment, data, evaluate
 from genaug_lessons.ensemble import Ensemble, StackedData
@@ -66,8 +67,9 @@ def test_another_generator_makes_other_weights(kind):
 
 
 def figures(model):
-    """Names of the scales and shifts of batch normalisation, which start at 1 and 0."""
-    layers = {name for name, layer in model.named_modules() if isinstance(layer, BatchNorm)}
+    """Names of the scales and shifts of normalisation, which start at 1 and 0."""
+    kinds_of = (BatchNorm, nn.LayerNorm)
+    layers = {name for name, layer in model.named_modules() if isinstance(layer, kinds_of)}
     return {name for name in weights(model) if name.rpartition(".")[0] in layers}
 
 
@@ -111,12 +113,17 @@ def test_evaluating_leaves_global_random_states_untouched():
 
 
 @kinds()
-def test_updates_move_every_parameter(kind):
+def test_updates_move_every_parameter_that_is_not_frozen(kind):
     networks = "classifies" in kind.can and "em" not in kind.can
     model = scramble(kind.new(dropout=0.0) if networks else kind.new())
     before = weights(model)
-    run(model, kind.data(), 2)
-    assert moved(model, before) == before.keys()
+    run(model, kind.data(), 2, **({} if "em" in kind.can else {"weight_decay": 0.1}))
+    assert moved(model, before) == (before.keys() if "em" in kind.can else learning(model))
+
+
+def learning(model):
+    """Names of the parameters that are not frozen."""
+    return {name for name, parameter in model.named_parameters() if parameter.requires_grad}
 
 
 @kinds(but="em chains")
@@ -131,7 +138,8 @@ def test_an_objective_moves_its_own_parameters_and_no_others(kind):
             before = weights(model)
             update = GradientUpdate([objective], lr=0.1, betas=(0.9, 0.999), weight_decay=0.0)
             update(batch, generator(0))
-            assert moved(model, before) == {names[id(own)] for own in objective.parameters}
+            own = {names[id(parameter)] for parameter in objective.parameters}
+            assert moved(model, before) == own & learning(model)
 
 
 def test_a_class_without_rows_in_a_batch_leaves_its_own_model_alone():
@@ -200,6 +208,38 @@ def test_a_model_remembers_the_rows_it_was_trained_on(kind):
     assert model.seen is None
     run(model, of, 1)
     assert model.seen.tolist() == sorted(set(of.ids.tolist()))
+
+
+@kinds()
+def test_a_saved_model_remembers_its_rows_and_its_steps(kind, tmp_path):
+    model, again = kind.new(), kind.new(seed=1)
+    run(model, kind.data(), 2)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    again.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert same(weights(again), weights(model))
+    assert (again.steps_done, again.seen.tolist()) == (2, model.seen.tolist())
+    with pytest.raises(ValueError, match="already trained for 2 steps"):
+        run(again, kind.data(), 1)
+    if "classifies" in kind.can:
+        with pytest.raises(data.Leak, match="has seen 50 of the 50 rows"):
+            (again.accuracies if again.stack else again.accuracy)(split().labelled)
+
+
+@kinds()
+def test_a_model_saved_before_any_training_has_seen_nothing(kind):
+    model = kind.new()
+    model.load_state_dict(kind.new(seed=1).state_dict())
+    assert (model.steps_done, model.seen) == (0, None)
+
+
+@kinds()
+def test_a_state_without_the_rows_seen_is_loaded_with_a_warning(kind):
+    model, again = kind.new(), kind.new(seed=1)
+    state = {name: value for name, value in model.state_dict().items() if "_extra" not in name}
+    with pytest.warns(UserWarning, match="does not say which rows it has seen"):
+        again.load_state_dict(state)
+    assert same(weights(again), weights(model))
+    assert (again.steps_done, again.seen) == (0, None)
 
 
 def test_a_model_that_goes_on_with_other_rows_remembers_both():

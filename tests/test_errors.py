@@ -1,5 +1,9 @@
 """What bad input gets: the argument's name, what was expected, what came, before any work."""
 
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from kinds import (
@@ -22,12 +26,13 @@ from kinds import (
     vae,
     weights,
 )
+from torchvision.transforms import v2
 
 from genaug_lessons import augment, data, evaluate, machine
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.corruption import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
@@ -50,6 +55,7 @@ from genaug_lessons.training import training_steps
 
 NAN, HUGE = float("nan"), float("inf")
 X, Y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+ROWS = torch.arange(8.0).view(4, 2)
 
 
 def rng():
@@ -63,6 +69,17 @@ def labelled():
 def elsewhere():
     """A small VAE on a device without generators or data."""
     return vae(rng()).to("meta")
+
+
+class Elsewhere(torch.Generator):
+    """A generator that lives on a device that is not here."""
+
+    def __new__(cls, device):
+        self = super().__new__(cls)
+        self.where = torch.device(device)
+        return self
+
+    device = property(lambda self: self.where)
 
 
 def train(model, of=None, steps=1, **settings):
@@ -99,8 +116,11 @@ DATA = {
     "y of another type": (lambda: Dataset(X, [0, 1, 0, 1], 2), "y must be an int64 .* got list"),
     "y of another dtype": (lambda: Dataset(X, Y.float(), 2), "y must be an int64 .*float32"),
     "y of another length": (lambda: Dataset(X, Y[:3], 2), r"y must have shape \(4,\).* got \(3,\)"),
-    "y without classes": (lambda: Dataset(X, Y), "classes must be at least 2 .* got None"),
-    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be at least 2 .* got 1"),
+    "y without classes": (
+        lambda: Dataset(X, Y),
+        "classes must be an integer of at least 2, got None",
+    ),
+    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be .* at least 2, got 1"),
     "a label too high": (lambda: Dataset(X, Y + 1, 2), "y must hold labels from 0 to 1.* 1 to 2"),
     "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
     "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
@@ -111,13 +131,82 @@ DATA = {
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",
     ),
     "a class without rows": (
-        lambda: data.split(Dataset(X, Y, 3), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
         "asked for 1, class 2 has 0",
     ),
     "nothing left for the pool": (
-        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), labels_per_class=1, draw=0),
         "labels_per_class must leave rows for the pool, got 1 of 2 rows",
     ),
+    "a class of one row": (
+        lambda: data.split(Dataset(ROWS[:3], Y[:3], 2), labels_per_class=1, draw=0),
+        "rows of any class outside the test half: asked for 1, class 1 has 0",
+    ),
+    "one row four times": (
+        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        "dataset must hold at least 2 different rows of one class .* got 4 rows in 2 classes",
+    ),
+    "halves of one row four times": (
+        lambda: data.halves(Dataset(X, Y, 2)),
+        "dataset must hold at least 2 different rows",
+    ),
+    "a split of what a model made": (
+        lambda: data.split(Dataset(ROWS, Y, 2, synthetic=True), labels_per_class=1, draw=0),
+        "dataset must be real: .* got synthetic data",
+    ),
+    "a split of a tensor": (
+        lambda: data.split(X, labels_per_class=1, draw=0),
+        "dataset must be a Dataset, got Tensor",
+    ),
+    "a test set of another shape": (
+        lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
+        r"test must have the shape of dataset, \(1, 8, 8\), got \(2,\)",
+    ),
+    "a test set of other classes": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
+        "test must have the classes of dataset, 2, got 3",
+    ),
+    "a test set on another scale": (
+        lambda: data.split(
+            Dataset(X, Y, 2, "unit"), Dataset(ROWS, Y, 2), labels_per_class=1, draw=0
+        ),
+        "test must have the support of dataset, 'unit', got 'real'",
+    ),
+    "a test set without all its labels": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(X, Y - 1, 2), labels_per_class=1, draw=0),
+        "test must be labelled throughout",
+    ),
+    "a test set that is a tensor": (
+        lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
+        "test must be a Dataset, got Tensor",
+    ),
+    "half a draw": (
+        lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
+        "draw must be an integer of at least 0, got 0.5",
+    ),
+    "more labels of half a row": (
+        lambda: split().with_labels(0),
+        "labels_per_class must be an integer of at least 1, got 0",
+    ),
+    "a pool that is a tensor": (
+        lambda: data.join(labelled(), X),
+        "pool must be a Dataset, got Tensor",
+    ),
+    "endless batches of nothing": (
+        lambda: next(moons().batches(-1, rng())),
+        "batch_size must be an integer of at least 1, got -1",
+    ),
+    "batches of nothing": (
+        lambda: next(stacked().batches(0, rng())),
+        "batch_size must be an integer of at least 1, got 0",
+    ),
+    **{
+        f"{classes} classes": (
+            lambda classes=classes: Dataset(X, Y, classes),
+            f"classes must be an integer of at least 2, got {classes}",
+        )
+        for classes in (NAN, HUGE, 10.0, 10.5, True)
+    },
     "no labels to split": (
         lambda: data.split(Dataset(X), labels_per_class=1, draw=0),
         "dataset must have labels to be split, got y=None",
@@ -139,11 +228,17 @@ DATA = {
         "pool must be as real as labelled",
     ),
     "unknown name": (lambda: data.load("cifar"), "name must be one of .*'digits'.* got 'cifar'"),
-    "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
-    "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
-    "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
-    "bars of one pixel": (lambda: data.bars_and_stripes(1), "side must be at least 2, got 1"),
-    "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
+    "no points": (
+        lambda: data.ring().sample(0, generator=rng()),
+        "n must be an integer of at least 1, got 0",
+    ),
+    "one mode": (lambda: data.ring(1), "modes must be an integer of at least 2, got 1"),
+    "a grid of one": (lambda: data.grid(1), "side must be an integer of at least 2, got 1"),
+    "bars of one pixel": (
+        lambda: data.bars_and_stripes(1),
+        "side must be an integer of at least 2, got 1",
+    ),
+    "no large island": (lambda: data.islands(0), "ratio must be an integer of at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
         lambda: data.ring().score(torch.zeros(5, 3)),
@@ -162,30 +257,93 @@ DATA = {
 }
 
 MODELS = {
-    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold sizes of at least 1, got \(\)"),
+    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold at least one size, got \(\)"),
     "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
-    "no latent": (lambda: vae(rng(), latent=0), "latent must be at least 1, got 0"),
+    "no latent": (lambda: vae(rng(), latent=0), "latent must be an integer of at least 1, got 0"),
     "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
+    "a beta of NaN": (lambda: vae(rng(), beta=NAN), "beta must be at least 0, got nan"),
+    "an infinite beta": (lambda: vae(rng(), beta=HUGE), "beta must be finite, got inf"),
+    "a beta in words": (lambda: vae(rng(), beta="1"), "beta must be a number, got '1'"),
+    "half a latent": (lambda: vae(rng(), latent=2.5), "latent must be an integer .* got 2.5"),
+    "a width for all layers": (
+        lambda: vae(rng(), hidden=256),
+        "hidden must hold integers of at least 1, got 256",
+    ),
+    "half a pixel": (lambda: vae(rng(), shape=(1, 8.5)), "shape must hold integers .* 8.5"),
+    "a shape in words": (lambda: vae(rng(), shape="8x8"), "shape must hold integers .* '8x8'"),
+    "many classes in words": (lambda: vae(rng(), classes="ten"), "classes must be .* got 'ten'"),
+    "dropout of NaN": (lambda: classifier(rng(), dropout=NAN), r"dropout must lie in \[0, 1\)"),
+    "dropout in words": (
+        lambda: classifier(rng(), dropout="0.3"),
+        "dropout must be a number, got '0.3'",
+    ),
+    "an infinite contraction": (
+        lambda: autoencoder(rng(), contraction=HUGE),
+        "contraction must be finite, got inf",
+    ),
+    "infinite noise": (lambda: GaussianNoise(HUGE), "std must be finite, got inf"),
+    "a fraction of NaN": (lambda: Masking(NAN), r"fraction must lie in \[0, 1\], got nan"),
+    "instance noise of NaN": (
+        lambda: gan(rng(), instance_noise=NAN),
+        "instance_noise must be at least 0, got nan",
+    ),
+    "infinite instance noise": (
+        lambda: gan(rng(), instance_noise=HUGE),
+        "instance_noise must be finite, got inf",
+    ),
+    "a generator with an empty layer": (
+        lambda: gan(rng(), generator_hidden=(8, 0)),
+        r"generator_hidden must hold integers of at least 1, got \(8, 0\)",
+    ),
+    "a critic of one number": (
+        lambda: gan(rng(), critic_hidden=8),
+        "critic_hidden must hold integers of at least 1, got 8",
+    ),
+    "a mixture of True": (
+        lambda: GaussianMixture(2, components=True, generator=rng()),
+        "components must be an integer of at least 1, got True",
+    ),
+    "noise in an infinite box": (
+        lambda: UniformNoise(2, 0.0, HUGE),
+        "high must be finite, got inf",
+    ),
+    "noise in a box of NaN": (lambda: UniformNoise(2, NAN, 1.0), "low must be finite, got nan"),
+    "steps of infinite size": (
+        lambda: langevin(torch.neg, X, step_size=HUGE, steps=1, generator=rng()),
+        "step_size must be finite, got inf",
+    ),
+    "an infinite penalty": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=HUGE),
+        "penalty must be finite, got inf",
+    ),
+    "a penalty of NaN": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=NAN),
+        "penalty must be at least 0, got nan",
+    ),
+    "a stack of one number": (
+        lambda: DBN(4, 8, generator=rng()),
+        "hidden must hold integers of at least 1, got 8",
+    ),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
-        'likelihood must be "bernoulli" or "gaussian", got \'poisson\'',
+        r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
     ),
-    "one class": (lambda: vae(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
         lambda: Classifier(PICTURE, classes=1, generator=rng()),
-        "classes must be at least 2, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown network": (
         lambda: classifier(rng(), network="rnn"),
-        'network must be "mlp" or "cnn", got \'rnn\'',
+        r"network must be one of \['mlp', 'cnn'\], got 'rnn'",
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"layer sizes must be at least 1, got \(64, 8, 0, 10\)",
+        r"hidden must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
-        r"layer sizes must be at least 1, got \(0,\)",
+        r"must hold integers of at least 1, got \(0,\)",
     ),
     "a flat shape for a cnn": (
         lambda: classifier(rng(), shape=(64,), network="cnn"),
@@ -224,7 +382,7 @@ MODELS = {
     ),
     "an autoencoder without a code": (
         lambda: autoencoder(rng(), latent=0),
-        "latent must be at least 1, got 0",
+        "latent must be an integer of at least 1, got 0",
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (
@@ -254,7 +412,10 @@ MODELS = {
     "a negative share": (lambda: gmm(rng(), pooled=-0.1), r"pooled must lie in \[0, 1\], got -0.1"),
     "more than everything": (lambda: gmm(rng(), sphere=1.1), r"sphere must lie in .* got 1.1"),
     "a share of NaN": (lambda: gmm(rng(), sphere=NAN), "sphere must lie in .* got nan"),
-    "a mixture of one class": (lambda: gmm(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "a mixture of one class": (
+        lambda: gmm(rng(), classes=1),
+        "classes must be .* at least 2, got 1",
+    ),
     "means of another shape": (
         lambda: gmm(rng(), shape=2, means=torch.zeros(3, 2)),
         r"means must have shape \(2, 2\), got \(3, 2\)",
@@ -273,12 +434,15 @@ MODELS = {
     ),
     "an unknown support": (
         lambda: gan(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
-    "a gan without latent": (lambda: gan(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a gan without latent": (
+        lambda: gan(rng(), latent=0),
+        "latent must be an integer of at least 1, got 0",
+    ),
     "a gan of one class": (
         lambda: gan(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "negative noise": (
         lambda: gan(rng(), instance_noise=-0.1),
@@ -314,11 +478,11 @@ MODELS = {
     ),
     "a score network of one class": (
         lambda: score_network(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown support of a score network": (
         lambda: score_network(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
     "no levels of noise": (
         lambda: score_network(rng(), sigmas=()),
@@ -402,11 +566,11 @@ MODELS = {
     ),
     "an rbm of one class": (
         lambda: rbm(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "unknown visible units": (
         lambda: rbm(rng(), visible="poisson"),
-        'visible must be "binary" or "gaussian", got \'poisson\'',
+        r"visible must be one of \['binary', 'gaussian'\], got 'poisson'",
     ),
     "a stack of nothing": (
         lambda: DBN(2, (), generator=rng()),
@@ -414,7 +578,7 @@ MODELS = {
     ),
     "a stack with an empty layer": (
         lambda: DBN(2, (3, 0), generator=rng()),
-        "hidden must be an integer of at least 1, got 0",
+        r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
         lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
@@ -459,7 +623,7 @@ SAMPLING = {
     "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer of at least 1, got 1.5"),
     "an empty bank": (
         lambda m: augment.bank(m, per_class=0, generator=rng()),
-        "per_class must be at least 1, got 0",
+        "per_class must be an integer of at least 1, got 0",
     ),
     "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
     "an unwanted label": (lambda _: sample(vae(rng()), 3, 1), "label must not be given"),
@@ -519,6 +683,18 @@ SAMPLING = {
         lambda _: rbm(rng(), classes=10).to_visible(labelled().x),
         "label must be given: this model is conditional",
     ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
+    ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\), got one on \w+",
@@ -534,12 +710,63 @@ TRAINING = {
     "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
     "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
     "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
-    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be at least 1, got 0"),
+    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
     "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
     "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
+    "an infinite learning rate": (lambda m: train(m, lr=HUGE), "lr must be finite, got inf"),
+    "a learning rate in words": (lambda m: train(m, lr="0.1"), "lr must be a number, got '0.1'"),
+    "True for a number of steps": (lambda m: train(m, steps=True), "steps must be .* got True"),
+    "looks every NaN steps": (
+        lambda m: train(m, monitor_every=NAN),
+        "monitor_every must be an integer of at least 1, got nan",
+    ),
+    "a list of monitors": (
+        lambda m: train(m, monitors=[len]),
+        "monitors must map names to functions of the model, got .*len",
+    ),
+    "a monitor that is a number": (
+        lambda m: train(m, monitors={"accuracy": 0.9}),
+        "monitors must map names to functions of the model, got {'accuracy': 0.9}",
+    ),
+    "a negative decay": (
+        lambda m: train(m, weight_decay=-0.1),
+        "weight_decay must be at least 0, got -0.1",
+    ),
+    "a decay of NaN": (
+        lambda m: train(m, weight_decay=NAN),
+        "weight_decay must be at least 0, got nan",
+    ),
+    "an infinite decay": (
+        lambda m: train(m, weight_decay=HUGE),
+        "weight_decay must be finite, got inf",
+    ),
+    "one beta": (lambda m: train(m, betas=0.9), r"betas must be two numbers in \[0, 1\), got 0.9"),
+    "three betas": (lambda m: train(m, betas=(0.9, 0.9, 0.9)), "betas must be two numbers"),
+    "a beta of 1": (
+        lambda m: train(m, betas=(0.9, 1.0)),
+        r"each of betas must lie in \[0, 1\), got 1.0",
+    ),
+    "a beta of NaN": (lambda m: train(m, betas=(NAN, 0.9)), "each of betas must lie in .* got nan"),
+    "nothing for a generator": (
+        lambda m: training_steps(m, labelled(), steps=1, generator=None),
+        r"generator must be made with generator\(seed\), got None",
+    ),
+    "an array": (
+        lambda m: train(m, labelled().x.numpy()),
+        "data must be a Dataset, an Augmented data set or a tensor, got ndarray",
+    ),
+    "a list of data sets": (lambda m: train(m, [labelled()]), "data must be .* a tensor, got list"),
+    "no data": (
+        lambda m: training_steps(m, None, steps=1, generator=rng()),
+        "data must be a Dataset, an Augmented data set or a tensor, got NoneType",
+    ),
+    "arguments the wrong way round": (
+        lambda m: train(labelled(), m),
+        "model must be a Model of this package, got Dataset",
+    ),
     "an unknown schedule": (
         lambda m: train(m, schedule="linear"),
-        'schedule must be "constant" or "cosine", got \'linear\'',
+        r"schedule must be one of \['constant', 'cosine'\], got 'linear'",
     ),
     "an unknown setting": (
         lambda m: train(m, learning_rate=0.1),
@@ -565,6 +792,18 @@ TRAINING = {
     "data on another device": (
         lambda _: train(elsewhere()),
         r"data must be on the model's device meta, got \w+",
+    ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
     ),
     "a generator on another device": (
         lambda m: check_device(rng(), torch.device("meta"), "data"),
@@ -621,6 +860,9 @@ TRANSFORMS = {
         lambda: augment.Erase(area=(0.5, 1.0)),
         r"area must be two rising shares in \[0, 1\), got \(0.5, 1.0\)",
     ),
+    "a single area": (lambda: augment.Erase(area=0.3), r"area must be two rising .* got 0.3"),
+    "an area of NaN": (lambda: augment.Erase(area=(NAN, 0.3)), r"area must be two .* got \(nan, 0"),
+    "a fill of NaN": (lambda: augment.Erase(fill=NAN), "fill must lie in .* got nan"),
     "falling areas": (lambda: augment.Erase(area=(0.5, 0.1)), r"area must .* got \(0.5, 0.1\)"),
     "a negative area": (lambda: augment.Erase(area=(-0.1, 0.1)), "area must be two rising"),
     "a flat rectangle": (
@@ -633,7 +875,10 @@ TRANSFORMS = {
         r'fill must lie in \[0, 1\] or be "mean", got \'noise\'',
     ),
     "a fill out of range": (lambda: augment.Erase(fill=255), "fill must lie in .* got 255"),
-    "mixing into one class": (lambda: augment.CutMix(1), "classes must be at least 2, got 1"),
+    "mixing into one class": (
+        lambda: augment.CutMix(1),
+        "classes must be an integer of at least 2, got 1",
+    ),
     "cutmix without a spread": (
         lambda: augment.CutMix(2, alpha=0),
         "alpha must be above 0, got 0",
@@ -704,17 +949,241 @@ TRANSFORMS = {
     ),
     "a name for a transform": (
         lambda: augment.Augmented(labelled(), transform="flip"),
-        "transform must be one of this package, one of torchvision or a list .* got 'flip'",
+        "transform must be one of this package or of torchvision, a function .* got 'flip'",
     ),
     "a class for a transform": (
         lambda: augment.Compose([augment.Flip]),
-        "transform must be one of this package, .* got <class",
+        "transform must be one of this package .* got <class",
+    ),
+    "torchvision's Mixup": (
+        lambda: evaluate.Arm("mixup", transform=[v2.MixUp(num_classes=10)]),
+        r"transform must not be torchvision's MixUp, .*: use augment\.Mixup of this package",
+    ),
+    "torchvision's CutMix": (
+        lambda: augment.as_transform(v2.CutMix(num_classes=10)),
+        r"torchvision's CutMix, .*: use augment\.CutMix",
     ),
     "an arm with a name for a transform": (
         lambda: evaluate.Arm("flip", transform=["flip"]),
-        "transform must be one of this package, .* got 'flip'",
+        "transform must be one of this package .* got 'flip'",
     ),
 }
+
+SETTINGS = {  # class or function, its setting -> in words what it must be
+    (augment.Affine, "rotation"): "be at least 0",
+    (augment.Affine, "shift"): "be at least 0",
+    (augment.Affine, "scale"): r"lie in \[0, 1\)",
+    (augment.Affine, "shear"): r"lie in \[0, 90\)",
+    (augment.Flip, "p"): r"lie in \[0, 1\]",
+    (augment.Noise, "std"): "be at least 0",
+    (augment.Brightness, "change"): r"lie in \[0, 1\)",
+    (augment.Contrast, "change"): r"lie in \[0, 1\)",
+    (augment.Erase, "p"): r"lie in \[0, 1\]",
+    (augment.Erase, "aspect"): r"lie in \(0, 1\]",
+    (partial(augment.Mixup, 10), "alpha"): "be above 0",
+    (partial(augment.CutMix, 10), "alpha"): "be above 0",
+    (GaussianNoise, "std"): "be at least 0",
+    (Masking, "fraction"): r"lie in \[0, 1\]",
+    (SaltAndPepper, "fraction"): r"lie in \[0, 1\]",
+    (Dropout, "p"): r"lie in \[0, 1\)",
+    (data.ring, "std"): "be above 0",
+    (data.ring().smoothed, "sigma"): "be at least 0",
+}
+COUNTS = {  # class or function, its setting -> the least it may be
+    (augment.Crop, "padding"): 0,
+    (augment.Mixup, "classes"): 2,
+    (augment.CutMix, "classes"): 2,
+    (data.ring, "modes"): 2,
+    (data.grid, "side"): 2,
+    (data.islands, "ratio"): 1,
+    (data.bars_and_stripes, "side"): 2,
+    (partial(data.ring().sample, generator=rng()), "n"): 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"), [(*what, words) for what, words in SETTINGS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -HUGE, -1.0, "0.5", None, [0.5], True])
+def test_a_setting_that_is_no_number_in_its_range_is_refused(make, name, words, value):
+    name_in_words = "dropout" if make is Dropout else name
+    with pytest.raises(
+        ValueError, match=f"^{name_in_words} must (be a number|be finite|{words}), got "
+    ):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "least"), [(*what, least) for what, least in COUNTS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -1, 2.5, "3", None, [3], True])
+def test_a_setting_that_counts_is_an_integer(make, name, least, value):
+    said = f"^{name} must be an integer of at least {least}, got {re.escape(repr(value))}$"
+    with pytest.raises(ValueError, match=said):
+        make(**{name: value})
+    make(**{name: np.int64(4)})
+
+
+def test_a_generator_is_at_home_on_its_own_device_named_with_its_number_or_without():
+    for generators, device in (("cuda", "cuda:0"), ("cuda:0", "cuda"), ("cuda:1", "cuda:1")):
+        check_device(Elsewhere(generators), torch.device(device), "data")
+
+
+@pytest.mark.parametrize("seed", [NAN, -1, 0.5, "0", None, True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match=f"seed must be an integer of at least 0, got {seed!r}"):
+        generator(seed)
+
+
+def test_places_of_toys_are_finite():
+    for make in (lambda: data.ring(radius=NAN), lambda: data.spiral(turns=HUGE)):
+        with pytest.raises(ValueError, match="centres must be finite, got NaN or infinity"):
+            make()
+
+
+PICTURES = {
+    "no tensor": (
+        lambda x: labelled(),
+        r"x must be a tensor of pictures \(B, C, H, W\), got Dataset",
+    ),
+    "an array": (lambda x: x.numpy(), "x must be a tensor of pictures .* got ndarray"),
+    "a single picture": (lambda x: x[0], r"x must be pictures \(B, C, H, W\), got shape \(1, 7, 6"),
+    "no pictures": (lambda x: x[:0], r"x must be pictures .* got shape \(0, 1, 7, 6\)"),
+    "no pixels": (
+        lambda x: x[..., :0],
+        r"x must hold pictures \(C, H, W\), got examples of shape \(1, 7, 0\)",
+    ),
+    "bytes": (
+        lambda x: (255 * x).byte(),
+        r"x must hold pictures in \[0, 1\], got uint8: use x\.float\(\) / 255",
+    ),
+    "doubles": (lambda x: x.double(), r"x must be float32, got torch.float64: use x.float\(\)"),
+    "whole numbers": (lambda x: x.long(), "x must be float32, got torch.int64: use x.float"),
+    "channels last": (
+        lambda x: x.permute(0, 2, 3, 1).expand(-1, -1, -1, 3),
+        r"x must hold pictures .* got \(7, 6, 3\), which looks like channels last: use x.permute",
+    ),
+    "grey channels last": (
+        lambda x: x.permute(0, 2, 3, 1),
+        r"got \(7, 6, 1\), which looks like channels last",
+    ),
+}
+
+VALUES = {  # seen by a direct call, and once in a whole data set
+    "floats to 255": (
+        lambda x: 255 * x,
+        r"x must hold pictures in \[0, 1\], got values from 0 to 255: divide by .* 255 for bytes",
+    ),
+    "standardised": (
+        lambda x: 4 * x - 2,
+        r"got values from -2 to 2: clip them, or standardise after the transform",
+    ),
+    "a little outside": (lambda x: 1.01 * x, "got values from 0 to 1.01: divide"),
+    "NaN": (lambda x: x.masked_fill(x == 1, NAN), "got values from nan to nan$"),
+}
+
+
+def ramp():
+    """Pictures (5, 1, 7, 6) of all greys from 0 to 1, of which one alone is white."""
+    return torch.linspace(0, 1, 210).view(5, 1, 7, 6)
+
+
+EVERY_TRANSFORM = (
+    augment.Affine(shift=0.5),
+    augment.Flip(),
+    augment.Crop(),
+    augment.Noise(),
+    augment.Brightness(),
+    augment.Contrast(),
+    augment.Erase(),
+    augment.PerPicture(lambda picture: 1 - picture),
+    augment.Compose([augment.Flip(), [augment.Noise()]]),
+)
+over_transforms = pytest.mark.parametrize("transform", EVERY_TRANSFORM, ids=repr)
+
+
+@over_transforms
+@pytest.mark.parametrize(
+    ("change", "said"), [*PICTURES.values(), *VALUES.values()], ids=[*PICTURES, *VALUES]
+)
+def test_a_transform_refuses_what_are_no_pictures_of_its_scale(transform, change, said):
+    with pytest.raises(ValueError, match=said):
+        transform(change(ramp()), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), PICTURES.values(), ids=PICTURES)
+def test_a_batch_of_what_are_no_pictures_is_refused(transform, change, said):
+    if isinstance(x := change(ramp()), torch.Tensor) and x.ndim == 4:
+        with pytest.raises(ValueError, match=said):
+            transform.on_batch(data.Batch(x), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("stack", [None, 2])
+def test_data_of_another_scale_are_refused_when_the_transform_is_attached(
+    transform, change, said, stack
+):
+    if (x := change(ramp())).isnan().any():
+        return  # no data set holds any
+    of = Dataset(x, torch.arange(5) % 2, 2)
+    of = StackedData([Dataset(ramp(), of.y, 2), of]) if stack else of
+    with pytest.raises(ValueError, match=said):
+        augment.Augmented(of, transform=transform)
+    if not stack:  # a bank of the wrong scale, mixed in before
+        good = Dataset(ramp(), of.y, 2)
+        with pytest.raises(ValueError, match=said):
+            augment.Augmented(augment.Augmented(good, bank=of), transform=transform)
+
+
+@over_transforms
+def test_rounding_beyond_the_scale_and_bytes_in_a_data_set_are_let_through(transform):
+    for x in (ramp() * (1 + 2e-6), ramp() - 1e-6):
+        assert transform(x, rng()).shape == x.shape
+    of = Dataset((255 * ramp()).byte(), support="unit")
+    batch = next(augment.Augmented(of, transform=transform, share=1.0).batches(4, rng()))
+    assert batch.x.dtype == torch.float32 and -1e-5 <= batch.x.min() and batch.x.max() <= 1 + 1e-5
+
+
+MIXED = {
+    "classes of others": (
+        lambda: augment.Augmented(labelled(), transform=augment.Mixup(3)),
+        r"data must have 3 classes for Mixup\(classes=3, alpha=0.2\), got 10",
+    ),
+    "classes of others within a policy": (
+        lambda: augment.Augmented(labelled(), transform=[augment.Flip(), augment.CutMix(11)]),
+        r"data must have 11 classes for CutMix\(classes=11, alpha=1.0\), got 10",
+    ),
+    "rows without labels": (
+        lambda: augment.Augmented(joined(), transform=augment.Mixup(10)),
+        "data must be labelled throughout: Mixup blends the labels too",
+    ),
+    "points for CutMix": (
+        lambda: augment.Augmented(moons(), transform=augment.CutMix(2)),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "points for a policy": (
+        lambda: augment.Augmented(moons(), transform=[augment.Mixup(2), augment.Crop()]),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "pictures with the channels last": (
+        lambda: augment.Augmented(
+            Dataset(torch.zeros(4, 28, 20, 3), support="unit"), transform=augment.Flip()
+        ),
+        r"data must hold pictures .* got \(28, 20, 3\), which looks like channels last",
+    ),
+    "bytes to blend": (
+        lambda: augment.Mixup(2).on_batch(data.Batch(pictures().byte(), Y), rng()),
+        r"batch must hold float32 x, got torch.uint8: use x.float\(\) / 255",
+    ),
+}
+
+
+def test_points_of_any_scale_can_be_blended():
+    of = Dataset(100 * moons().x - 300, moons().y, 2)
+    batch = next(augment.Augmented(of, transform=augment.Mixup(2)).batches(8, rng()))
+    assert batch.x.shape == (8, 2) and batch.x.max() < 0
 
 
 def pictures():
@@ -872,9 +1341,13 @@ def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
             lambda: Dataset(torch.tensor([[0.5, 0.5], [0.5, 1.5]])),
             "its density is 0 at 1 of 2 rows",
         ),
-        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 200 rows"),
+        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 400 rows"),
+        (
+            lambda: augment.Augmented(Dataset(X + 0.5), bank=Dataset(X[:3] + 1.5)),
+            "its density is 0 at 3 of 7 rows",
+        ),
     ],
-    ids=["moons", "a row outside", "augmented moons"],
+    ids=["moons", "a row outside", "augmented moons", "a bank outside"],
 )
 def test_data_where_the_noise_never_is_are_refused_before_training(of, said):
     model, said = energy_model(rng(), shape=2), "noise must have support wherever data are: " + said
@@ -1074,7 +1547,7 @@ def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
         wrong()
 
 
-@over(TRANSFORMS)
+@over(TRANSFORMS | MIXED)
 def test_transforms_that_cannot_be_made_or_lose_the_picture_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()
@@ -1103,12 +1576,12 @@ def refused_before_it_begins(model, wrong, said):
         ),
         (
             lambda: gmm(rng(), shape=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: GaussianMixture takes all rows at once, got Augmented",
         ),
         (
             lambda: augment.PerClass(lambda: gmm(rng(), shape=2), classes=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: PerClass takes all rows at once, got Augmented",
         ),
     ],
@@ -1116,6 +1589,40 @@ def refused_before_it_begins(model, wrong, said):
 )
 def test_rows_that_em_cannot_start_from_are_refused_before_it_begins(make, of, said):
     refused_before_it_begins(make(), lambda model: train(model, of()), said)
+
+
+@kinds()
+def test_counts_may_be_integers_of_numpy(kind):
+    model = kind.new()
+    training = run(model, kind.data(), np.int64(2), monitor_every=np.int32(1))
+    assert (training.steps, type(training.steps)) == (2, int)
+    if "samples" in kind.can:
+        label = None if model.classes is None else 0
+        assert len(model.sample(np.int64(3), label=label, generator=rng())) == 3
+
+
+@kinds()
+def test_what_training_is_told_wrongly_leaves_no_trace_on_the_model(kind):
+    model, of = kind.new(), kind.data()
+    for wrong, said in (
+        ({"steps": 1, "monitors": [len]}, "monitors must map"),
+        ({"steps": 1, "monitor_every": NAN}, "monitor_every must be"),
+        ({"steps": 1, "batch_size": NAN}, "batch_size must be|does not know"),
+        ({"steps": 1, "lr": HUGE}, "lr must be finite|does not know"),
+        ({"steps": 1, "gibbs_steps": 0}, "gibbs_steps must be|does not know"),
+    ):
+        refused_before_it_begins(model, lambda m, w=wrong: run(m, of, **w), said)
+
+
+def test_a_first_batch_that_a_model_cannot_use_leaves_no_trace():
+    class Halved(augment.Transform):
+        def on_batch(self, batch, generator):
+            return batch._replace(y=batch.y / 2)
+
+    model = vae(rng(), classes=10)
+    with pytest.raises(RuntimeError):
+        run(model, augment.Augmented(labelled(), transform=Halved()), 1)
+    assert (model.steps_done, model.seen, model.training) == (0, None, False)
 
 
 def test_a_mixture_without_classes_tells_none_apart():
@@ -1134,6 +1641,22 @@ def test_only_models_that_can_use_unlabelled_rows_get_them(kind):
     of = StackedData([of] * model.stack) if model.stack else of
     said = f"data must be labelled throughout: {type(model).__name__} cannot learn y = -1"
     refused_before_it_begins(model, lambda model: train(model, of), said)
+
+
+@kinds()
+def test_only_classifiers_learn_from_labels_that_are_blended(kind):
+    model, source = kind.new(), kind.data()
+    if model.classes is None or not source.labelled:
+        return
+    blends = [augment.Mixup(model.classes), [augment.CutMix(model.classes)]]
+    for blend in blends if len(model.shape) == 3 else blends[:1]:  # CutMix is for pictures
+        of = augment.Augmented(source, transform=blend)
+        if model.takes_soft_labels:
+            if model.shape == PICTURE:
+                train(kind.new(), of)
+        elif "batch_size" in model.defaults:
+            said = f"data must have one label a row: {type(model).__name__} cannot learn the labels"
+            refused_before_it_begins(model, lambda model, of=of: train(model, of), said)
 
 
 @kinds(can="classifies")
@@ -1176,7 +1699,7 @@ def test_a_leak_explains_itself_and_what_to_do():
 
 def test_a_study_refuses_what_it_cannot_pair():
     arm = evaluate.Arm("affine", transform=augment.Affine())
-    with pytest.raises(ValueError, match="draws must be at least 2 for an interval, got 1"):
+    with pytest.raises(ValueError, match="draws must be an integer of at least 2, got 1"):
         evaluate.study([arm], draws=1)
     with pytest.raises(ValueError, match="arms must have different names"):
         evaluate.study([arm, arm])
