@@ -16,7 +16,7 @@ LAYERS = [
     {"checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
-    {"copies", "ensemble", "training"},
+    {"copies", "ensemble", "settings", "training"},
     {"models"},
     {"augment", "evaluate"},
     {"widgets", "exercises"},
