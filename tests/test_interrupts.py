@@ -1,5 +1,6 @@
 """The Stop button: a step is made whole or not at all, and what stands behind it ends, too."""
 
+import itertools
 import os
 import random
 import signal
@@ -295,6 +296,22 @@ def test_a_step_broken_off_at_any_line_leaves_no_trace_and_training_goes_on(kind
         assert next(training).index == index + 1
 
 
+def test_batches_that_are_broken_off_begin_anew():
+    training = steps(Duel(), points(), 9)
+    whole = training.new_batches
+
+    def broken_off():
+        yield from itertools.islice(whole(), 2)
+        training.new_batches = whole
+        raise KeyboardInterrupt
+
+    training.new_batches = broken_off
+    training.batches = broken_off()
+    shown = LiveTraining(training)
+    assert shown.run().startswith("paused at step ")
+    assert shown.run().startswith("done at step 9 of 9")
+
+
 def interrupted_plain_loop(kind, chance):
     """Stop is pressed at a random moment, once or twice, while a plain loop trains."""
     training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
@@ -345,10 +362,13 @@ def test_fits_interrupted_at_random_moments_leave_whole_steps(kind):
 def interrupted_live_run(kind, chance):
     """Stop is pressed, once or twice, at a random moment of a live run, which is a pause."""
     training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
-    shown = LiveTraining(training)
-    with pressed_after(0.02 + 0.05 * chance.random(), chance.choice([1, 2]), pause=0.0):
-        assert shown.run().startswith(f"paused at step {training.index} ")
-        time.sleep(0.0)
+    shown, times = LiveTraining(training), chance.choice([1, 2])
+    with pressed_after(0.02 + 0.05 * chance.random(), times, pause=0.002 * chance.random()):
+        try:
+            shown.run()
+        except KeyboardInterrupt:  # the second came when it had paused
+            assert times == 2
+    assert shown.sentence().startswith(f"paused at step {training.index} ")
     check_whole(kind, training.model, training.index)
     assert shown.run(2).startswith(f"paused at step {training.index} ")
 
@@ -398,6 +418,7 @@ from genaug_lessons.random import generator
 from genaug_lessons.training import fit, training_steps
 digits = data.digits()
 model = VAE(digits.shape, latent=2, hidden=(16,), generator=generator(0))
+fit(model, digits, steps=2, generator=generator(0), show_progress=False)
 """
 
 
@@ -441,7 +462,7 @@ def test_an_interrupt_in_a_notebook_ends_the_cell_and_those_queued_behind_it(ker
     assert [content["status"] for content in contents[1:]] == ["aborted"] * 2
     client.execute(
         "import torch; x = model.sample(3, generator=generator(0))\n"
-        "print(model.training, model.steps_done > 0, bool(x.isfinite().all()), 'checked')"
+        "print(model.training, model.steps_done > 2, bool(x.isfinite().all()), 'checked')"
     )
     printed = wait_for(client, "checked")
     assert "False True True checked" in printed
