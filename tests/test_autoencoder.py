@@ -506,7 +506,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
         ({"contraction": 0.1, "hidden": (5,)}, r"got 'mlp', \(5,\) and 'sigmoid'"),
         ({"contraction": 0.1, "network": "cnn"}, "penalty needs .*got 'cnn'"),
         ({"tied": True, "network": "cnn"}, 'tied weights need network="mlp", got "cnn"'),
-        ({"hidden": (0,)}, "layer sizes must be at least 1"),
+        ({"hidden": (0,)}, "must hold integers of at least 1"),
     ],
 )
 def test_impossible_settings_are_refused(settings, said):
