@@ -1,11 +1,13 @@
 """What this machine offers: the device, the threads, and a check that a learner can read.
 
-The device is chosen once (`cuda`, then `mps`, then `cpu`) and can be overridden by
-`use_device` or by the environment variable `GENAUG_DEVICE`.
+The device is chosen once (`cuda` where there is one, else `cpu`) and can be overridden by
+`use_device` or by the environment variable `GENAUG_DEVICE`. Apple's `mps` has to be asked for: it
+knows no float64, in which some figures are computed.
 """
 
 import os
 import platform
+import re
 import time
 from collections.abc import Callable, Iterable
 from importlib.metadata import PackageNotFoundError, version
@@ -18,7 +20,9 @@ _chosen: list[torch.device] = []  # at most one: the device that every call agre
 def device() -> torch.device:
     """The device that data, models and generators live on unless you say otherwise."""
     if not _chosen:
-        use_device(os.environ.get("GENAUG_DEVICE") or _best_device())
+        asked = os.environ.get("GENAUG_DEVICE")
+        best = "cuda" if torch.cuda.is_available() else "cpu"
+        _chosen[:] = [_usable("GENAUG_DEVICE", asked) if asked else _usable("device", best)]
     return _chosen[0]
 
 
@@ -28,19 +32,21 @@ def use_device(name: str | torch.device) -> torch.device:
     Raises:
         ValueError: the name is unknown to torch, or the device is not available here.
     """
+    _chosen[:] = [_usable("device", name)]
+    return _chosen[0]
+
+
+def _usable(what: str, name: str | torch.device) -> torch.device:
+    """The device of that name, once a value was put there and read back."""
     try:
-        chosen = torch.device(name)
-        torch.empty(1, device=chosen)
-    except (RuntimeError, AssertionError) as error:
-        raise ValueError(f"device {str(name)!r} cannot be used on this machine: {error}") from error
-    _chosen[:] = [chosen]
-    return chosen
-
-
-def _best_device() -> str:
-    if torch.cuda.is_available():
-        return "cuda"
-    return "mps" if torch.backends.mps.is_available() else "cpu"
+        value = torch.zeros(1, device=torch.device(name))
+        value.item()
+    except (RuntimeError, AssertionError, TypeError) as error:
+        reason = re.split(r"\. |\n", str(error))[0]  # torch may add the trace of its own code
+        raise ValueError(
+            f"{what} {str(name)!r} cannot be used on this machine: {reason}"
+        ) from error
+    return value.device
 
 
 def matmul_probe(size: int = 512, repeats: int = 8) -> dict[str, tuple[float, float]]:

@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
+from genaug_lessons.checks import counts, number
 from genaug_lessons.random import uniform
 
 SHARPNESS = 5  # of the softplus in smooth networks
@@ -64,9 +65,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float):
         super().__init__()
-        if not 0 <= p < 1:
-            raise ValueError(f"dropout must lie in [0, 1), got {p}")
-        self.p = p
+        self.p = number("dropout", p, least=0, below=1)
 
     def extra_repr(self) -> str:
         """What the printed layer says."""
@@ -118,7 +117,9 @@ def mlp(
     of the ReLU below 0; a smooth network has log(1 + exp(5 a)) / 5 (softplus), without a bend, in
     its place.
     """
-    _check_sizes(sizes)
+    sizes, leak = counts("sizes", sizes), number("leak", leak)
+    if len(sizes) < 2:
+        raise ValueError(f"sizes must hold those of inputs and outputs at least, got {sizes}")
     *hidden, outputs = sizes[1:]
     layers, width = [], sizes[0]
     straight = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
@@ -143,7 +144,7 @@ def small_cnn(
     """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
     if len(shape) != 3:
         raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
-    _check_sizes(channels)
+    channels = counts("channels", channels)
     depth, height, width = shape
     layers = []
     for size in channels:
@@ -192,8 +193,3 @@ class Transposed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.layer.weight.T, self.bias)
-
-
-def _check_sizes(sizes: Sequence[int]) -> None:
-    if any(size < 1 for size in sizes):
-        raise ValueError(f"layer sizes must be at least 1, got {tuple(sizes)}")

@@ -1,13 +1,15 @@
 """Randomness is an argument: every draw comes from a `torch.Generator` that the caller hands in.
 
-The global random state is never read and never written, so two runs with the same generator
-agree whatever else the notebook has done.
+The global random state is never read and never written, so two runs with the same generator, on
+the same number of threads, agree whatever else the notebook has done. With another number of
+threads torch adds in another order, and long training ends elsewhere.
 """
 
 import torch
 from torch import Tensor
 
 from genaug_lessons import machine
+from genaug_lessons.checks import count
 
 
 def generator(seed: int, device: str | torch.device | None = None) -> torch.Generator:
@@ -17,12 +19,13 @@ def generator(seed: int, device: str | torch.device | None = None) -> torch.Gene
         seed: any integer from 0 to 2**63 - 1.
         device: where draws are made; `machine.device()` unless given.
     """
-    return torch.Generator(device or machine.device()).manual_seed(seed)
+    return torch.Generator(device or machine.device()).manual_seed(count("seed", seed, 0))
 
 
-def spawn(generator: torch.Generator, count: int) -> list[torch.Generator]:
-    """`count` independent generators, drawn from the given one and on its device."""
-    seeds = torch.randint(2**62, (count,), generator=generator, device=generator.device)
+def spawn(generator: torch.Generator, n: int) -> list[torch.Generator]:
+    """n independent generators, drawn from the given one and on its device."""
+    n = count("n", n, 0)
+    seeds = torch.randint(2**62, (n,), generator=generator, device=generator.device)
     return [torch.Generator(generator.device).manual_seed(seed) for seed in seeds.tolist()]
 
 
@@ -44,9 +47,17 @@ def bernoulli(p: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def check_device(generator: torch.Generator, device: torch.device, what: str) -> None:
-    """Raise a ValueError unless the generator lives where `what` lives."""
-    if torch.device(generator.device).type != torch.device(device).type:
+    """Raise a ValueError unless it is a generator and lives where `what` lives."""
+    if not isinstance(generator, torch.Generator):
+        raise ValueError(f"generator must be made with generator(seed), got {generator!r}")
+    if _place(generator.device) != _place(device):
         raise ValueError(
             f"generator must be on the device of the {what} ({device}), got one on "
             f"{generator.device}; make it with generator(seed, device={str(device)!r})"
         )
+
+
+def _place(device: torch.device) -> tuple[str, int]:
+    """A device by its kind and number; one without a number is the first."""
+    device = torch.device(device)
+    return device.type, device.index or 0

@@ -219,7 +219,10 @@ def test_mixup_shrinks_the_variance_by_its_known_factor(alpha):
 class Label(Transform):
     """Paints the picture in the number 1."""
 
-    def __call__(self, x, generator):
+    def draw(self, n, generator):
+        return ()
+
+    def apply(self, x, parameters):
         return torch.ones_like(x)
 
 
@@ -403,10 +406,10 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
             lambda: Augmented(painted(0), bank=Dataset(torch.zeros(4, 2))),
             r"bank must look like the data: shape \(1, 2, 2\) and 2 classes, got \(2,\) and None",
         ),
-        (lambda: Affine(scale=1.0), "rotation and shift must be at least 0 and scale in"),
-        (lambda: Affine(rotation=-1.0), "rotation and shift must be at least 0"),
+        (lambda: Affine(scale=1.0), r"scale must lie in \[0, 1\), got 1.0"),
+        (lambda: Affine(rotation=-1.0), "rotation must be at least 0, got -1"),
         (lambda: Flip(1.2), r"p must lie in \[0, 1\], got 1.2"),
-        (lambda: Crop(-1), "padding must be at least 0, got -1"),
+        (lambda: Crop(-1), "padding must be an integer of at least 0, got -1"),
         (lambda: Noise(-0.1), "std must be at least 0, got -0.1"),
         (lambda: Mixup(2, alpha=0), "alpha must be above 0, got 0"),
         (lambda: Affine()(torch.zeros(3, 8, 8), cpu()), "x must be pictures"),

@@ -1,5 +1,9 @@
 """What bad input gets: the argument's name, what was expected, what came, before any work."""
 
+import re
+from functools import partial
+
+import numpy as np
 import pytest
 import torch
 from kinds import (
@@ -22,12 +26,13 @@ from kinds import (
     vae,
     weights,
 )
+from torchvision.transforms import v2
 
 from genaug_lessons import augment, data, evaluate, machine
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import GaussianNoise, Masking
+from genaug_lessons.models.corruption import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
@@ -63,6 +68,17 @@ def labelled():
 def elsewhere():
     """A small VAE on a device without generators or data."""
     return vae(rng()).to("meta")
+
+
+class Elsewhere(torch.Generator):
+    """A generator that lives on a device that is not here."""
+
+    def __new__(cls, device):
+        self = super().__new__(cls)
+        self.where = torch.device(device)
+        return self
+
+    device = property(lambda self: self.where)
 
 
 def train(model, of=None, steps=1, **settings):
@@ -139,11 +155,17 @@ DATA = {
         "pool must be as real as labelled",
     ),
     "unknown name": (lambda: data.load("cifar"), "name must be one of .*'digits'.* got 'cifar'"),
-    "no points": (lambda: data.ring().sample(0, generator=rng()), "n must be at least 1, got 0"),
-    "one mode": (lambda: data.ring(1), "modes must be at least 2, got 1"),
-    "a grid of one": (lambda: data.grid(1), "side must be at least 2, got 1"),
-    "bars of one pixel": (lambda: data.bars_and_stripes(1), "side must be at least 2, got 1"),
-    "no large island": (lambda: data.islands(0), "ratio must be at least 1, got 0"),
+    "no points": (
+        lambda: data.ring().sample(0, generator=rng()),
+        "n must be an integer of at least 1, got 0",
+    ),
+    "one mode": (lambda: data.ring(1), "modes must be an integer of at least 2, got 1"),
+    "a grid of one": (lambda: data.grid(1), "side must be an integer of at least 2, got 1"),
+    "bars of one pixel": (
+        lambda: data.bars_and_stripes(1),
+        "side must be an integer of at least 2, got 1",
+    ),
+    "no large island": (lambda: data.islands(0), "ratio must be an integer of at least 1, got 0"),
     "no spread": (lambda: data.two_moons(0.0), "std must be above 0, got 0"),
     "points in space": (
         lambda: data.ring().score(torch.zeros(5, 3)),
@@ -181,11 +203,11 @@ MODELS = {
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"layer sizes must be at least 1, got \(64, 8, 0, 10\)",
+        r"must hold integers of at least 1, got \(64, 8, 0, 10\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
-        r"layer sizes must be at least 1, got \(0,\)",
+        r"must hold integers of at least 1, got \(0,\)",
     ),
     "a flat shape for a cnn": (
         lambda: classifier(rng(), shape=(64,), network="cnn"),
@@ -519,6 +541,18 @@ SAMPLING = {
         lambda _: rbm(rng(), classes=10).to_visible(labelled().x),
         "label must be given: this model is conditional",
     ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
+    ),
     "a generator on another device": (
         lambda _: elsewhere().sample(2, generator=rng()),
         r"generator must be on the device of the model \(meta\), got one on \w+",
@@ -565,6 +599,18 @@ TRAINING = {
     "data on another device": (
         lambda _: train(elsewhere()),
         r"data must be on the model's device meta, got \w+",
+    ),
+    "a seed for a generator": (
+        lambda m: check_device(0, torch.device("cpu"), "data"),
+        r"generator must be made with generator\(seed\), got 0",
+    ),
+    "no generator": (
+        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        r"generator must be made with generator\(seed\), got 7",
+    ),
+    "a generator on another device of the same kind": (
+        lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
+        r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
     ),
     "a generator on another device": (
         lambda m: check_device(rng(), torch.device("meta"), "data"),
@@ -621,6 +667,9 @@ TRANSFORMS = {
         lambda: augment.Erase(area=(0.5, 1.0)),
         r"area must be two rising shares in \[0, 1\), got \(0.5, 1.0\)",
     ),
+    "a single area": (lambda: augment.Erase(area=0.3), r"area must be two rising .* got 0.3"),
+    "an area of NaN": (lambda: augment.Erase(area=(NAN, 0.3)), r"area must be two .* got \(nan, 0"),
+    "a fill of NaN": (lambda: augment.Erase(fill=NAN), "fill must lie in .* got nan"),
     "falling areas": (lambda: augment.Erase(area=(0.5, 0.1)), r"area must .* got \(0.5, 0.1\)"),
     "a negative area": (lambda: augment.Erase(area=(-0.1, 0.1)), "area must be two rising"),
     "a flat rectangle": (
@@ -633,7 +682,10 @@ TRANSFORMS = {
         r'fill must lie in \[0, 1\] or be "mean", got \'noise\'',
     ),
     "a fill out of range": (lambda: augment.Erase(fill=255), "fill must lie in .* got 255"),
-    "mixing into one class": (lambda: augment.CutMix(1), "classes must be at least 2, got 1"),
+    "mixing into one class": (
+        lambda: augment.CutMix(1),
+        "classes must be an integer of at least 2, got 1",
+    ),
     "cutmix without a spread": (
         lambda: augment.CutMix(2, alpha=0),
         "alpha must be above 0, got 0",
@@ -704,17 +756,241 @@ TRANSFORMS = {
     ),
     "a name for a transform": (
         lambda: augment.Augmented(labelled(), transform="flip"),
-        "transform must be one of this package, one of torchvision or a list .* got 'flip'",
+        "transform must be one of this package or of torchvision, a function .* got 'flip'",
     ),
     "a class for a transform": (
         lambda: augment.Compose([augment.Flip]),
-        "transform must be one of this package, .* got <class",
+        "transform must be one of this package .* got <class",
+    ),
+    "torchvision's Mixup": (
+        lambda: evaluate.Arm("mixup", transform=[v2.MixUp(num_classes=10)]),
+        r"transform must not be torchvision's MixUp, .*: use augment\.Mixup of this package",
+    ),
+    "torchvision's CutMix": (
+        lambda: augment.as_transform(v2.CutMix(num_classes=10)),
+        r"torchvision's CutMix, .*: use augment\.CutMix",
     ),
     "an arm with a name for a transform": (
         lambda: evaluate.Arm("flip", transform=["flip"]),
-        "transform must be one of this package, .* got 'flip'",
+        "transform must be one of this package .* got 'flip'",
     ),
 }
+
+SETTINGS = {  # class or function, its setting -> in words what it must be
+    (augment.Affine, "rotation"): "be at least 0",
+    (augment.Affine, "shift"): "be at least 0",
+    (augment.Affine, "scale"): r"lie in \[0, 1\)",
+    (augment.Affine, "shear"): r"lie in \[0, 90\)",
+    (augment.Flip, "p"): r"lie in \[0, 1\]",
+    (augment.Noise, "std"): "be at least 0",
+    (augment.Brightness, "change"): r"lie in \[0, 1\)",
+    (augment.Contrast, "change"): r"lie in \[0, 1\)",
+    (augment.Erase, "p"): r"lie in \[0, 1\]",
+    (augment.Erase, "aspect"): r"lie in \(0, 1\]",
+    (partial(augment.Mixup, 10), "alpha"): "be above 0",
+    (partial(augment.CutMix, 10), "alpha"): "be above 0",
+    (GaussianNoise, "std"): "be at least 0",
+    (Masking, "fraction"): r"lie in \[0, 1\]",
+    (SaltAndPepper, "fraction"): r"lie in \[0, 1\]",
+    (Dropout, "p"): r"lie in \[0, 1\)",
+    (data.ring, "std"): "be above 0",
+    (data.ring().smoothed, "sigma"): "be at least 0",
+}
+COUNTS = {  # class or function, its setting -> the least it may be
+    (augment.Crop, "padding"): 0,
+    (augment.Mixup, "classes"): 2,
+    (augment.CutMix, "classes"): 2,
+    (data.ring, "modes"): 2,
+    (data.grid, "side"): 2,
+    (data.islands, "ratio"): 1,
+    (data.bars_and_stripes, "side"): 2,
+    (partial(data.ring().sample, generator=rng()), "n"): 1,
+}
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "words"), [(*what, words) for what, words in SETTINGS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -HUGE, -1.0, "0.5", None, [0.5], True])
+def test_a_setting_that_is_no_number_in_its_range_is_refused(make, name, words, value):
+    name_in_words = "dropout" if make is Dropout else name
+    with pytest.raises(
+        ValueError, match=f"^{name_in_words} must (be a number|be finite|{words}), got "
+    ):
+        make(**{name: value})
+
+
+@pytest.mark.parametrize(
+    ("make", "name", "least"), [(*what, least) for what, least in COUNTS.items()]
+)
+@pytest.mark.parametrize("value", [NAN, HUGE, -1, 2.5, "3", None, [3], True])
+def test_a_setting_that_counts_is_an_integer(make, name, least, value):
+    said = f"^{name} must be an integer of at least {least}, got {re.escape(repr(value))}$"
+    with pytest.raises(ValueError, match=said):
+        make(**{name: value})
+    make(**{name: np.int64(4)})
+
+
+def test_a_generator_is_at_home_on_its_own_device_named_with_its_number_or_without():
+    for generators, device in (("cuda", "cuda:0"), ("cuda:0", "cuda"), ("cuda:1", "cuda:1")):
+        check_device(Elsewhere(generators), torch.device(device), "data")
+
+
+@pytest.mark.parametrize("seed", [NAN, -1, 0.5, "0", None, True])
+def test_a_seed_is_a_whole_number(seed):
+    with pytest.raises(ValueError, match=f"seed must be an integer of at least 0, got {seed!r}"):
+        generator(seed)
+
+
+def test_places_of_toys_are_finite():
+    for make in (lambda: data.ring(radius=NAN), lambda: data.spiral(turns=HUGE)):
+        with pytest.raises(ValueError, match="centres must be finite, got NaN or infinity"):
+            make()
+
+
+PICTURES = {
+    "no tensor": (
+        lambda x: labelled(),
+        r"x must be a tensor of pictures \(B, C, H, W\), got Dataset",
+    ),
+    "an array": (lambda x: x.numpy(), "x must be a tensor of pictures .* got ndarray"),
+    "a single picture": (lambda x: x[0], r"x must be pictures \(B, C, H, W\), got shape \(1, 7, 6"),
+    "no pictures": (lambda x: x[:0], r"x must be pictures .* got shape \(0, 1, 7, 6\)"),
+    "no pixels": (
+        lambda x: x[..., :0],
+        r"x must hold pictures \(C, H, W\), got examples of shape \(1, 7, 0\)",
+    ),
+    "bytes": (
+        lambda x: (255 * x).byte(),
+        r"x must hold pictures in \[0, 1\], got uint8: use x\.float\(\) / 255",
+    ),
+    "doubles": (lambda x: x.double(), r"x must be float32, got torch.float64: use x.float\(\)"),
+    "whole numbers": (lambda x: x.long(), "x must be float32, got torch.int64: use x.float"),
+    "channels last": (
+        lambda x: x.permute(0, 2, 3, 1).expand(-1, -1, -1, 3),
+        r"x must hold pictures .* got \(7, 6, 3\), which looks like channels last: use x.permute",
+    ),
+    "grey channels last": (
+        lambda x: x.permute(0, 2, 3, 1),
+        r"got \(7, 6, 1\), which looks like channels last",
+    ),
+}
+
+VALUES = {  # seen by a direct call, and once in a whole data set
+    "floats to 255": (
+        lambda x: 255 * x,
+        r"x must hold pictures in \[0, 1\], got values from 0 to 255: divide by .* 255 for bytes",
+    ),
+    "standardised": (
+        lambda x: 4 * x - 2,
+        r"got values from -2 to 2: clip them, or standardise after the transform",
+    ),
+    "a little outside": (lambda x: 1.01 * x, "got values from 0 to 1.01: divide"),
+    "NaN": (lambda x: x.masked_fill(x == 1, NAN), "got values from nan to nan$"),
+}
+
+
+def ramp():
+    """Pictures (5, 1, 7, 6) of all greys from 0 to 1, of which one alone is white."""
+    return torch.linspace(0, 1, 210).view(5, 1, 7, 6)
+
+
+EVERY_TRANSFORM = (
+    augment.Affine(shift=0.5),
+    augment.Flip(),
+    augment.Crop(),
+    augment.Noise(),
+    augment.Brightness(),
+    augment.Contrast(),
+    augment.Erase(),
+    augment.PerPicture(lambda picture: 1 - picture),
+    augment.Compose([augment.Flip(), [augment.Noise()]]),
+)
+over_transforms = pytest.mark.parametrize("transform", EVERY_TRANSFORM, ids=repr)
+
+
+@over_transforms
+@pytest.mark.parametrize(
+    ("change", "said"), [*PICTURES.values(), *VALUES.values()], ids=[*PICTURES, *VALUES]
+)
+def test_a_transform_refuses_what_are_no_pictures_of_its_scale(transform, change, said):
+    with pytest.raises(ValueError, match=said):
+        transform(change(ramp()), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), PICTURES.values(), ids=PICTURES)
+def test_a_batch_of_what_are_no_pictures_is_refused(transform, change, said):
+    if isinstance(x := change(ramp()), torch.Tensor) and x.ndim == 4:
+        with pytest.raises(ValueError, match=said):
+            transform.on_batch(data.Batch(x), rng())
+
+
+@over_transforms
+@pytest.mark.parametrize(("change", "said"), VALUES.values(), ids=VALUES)
+@pytest.mark.parametrize("stack", [None, 2])
+def test_data_of_another_scale_are_refused_when_the_transform_is_attached(
+    transform, change, said, stack
+):
+    if (x := change(ramp())).isnan().any():
+        return  # no data set holds any
+    of = Dataset(x, torch.arange(5) % 2, 2)
+    of = StackedData([Dataset(ramp(), of.y, 2), of]) if stack else of
+    with pytest.raises(ValueError, match=said):
+        augment.Augmented(of, transform=transform)
+    if not stack:  # a bank of the wrong scale, mixed in before
+        good = Dataset(ramp(), of.y, 2)
+        with pytest.raises(ValueError, match=said):
+            augment.Augmented(augment.Augmented(good, bank=of), transform=transform)
+
+
+@over_transforms
+def test_rounding_beyond_the_scale_and_bytes_in_a_data_set_are_let_through(transform):
+    for x in (ramp() * (1 + 2e-6), ramp() - 1e-6):
+        assert transform(x, rng()).shape == x.shape
+    of = Dataset((255 * ramp()).byte(), support="unit")
+    batch = next(augment.Augmented(of, transform=transform, share=1.0).batches(4, rng()))
+    assert batch.x.dtype == torch.float32 and -1e-5 <= batch.x.min() and batch.x.max() <= 1 + 1e-5
+
+
+MIXED = {
+    "classes of others": (
+        lambda: augment.Augmented(labelled(), transform=augment.Mixup(3)),
+        r"data must have 3 classes for Mixup\(classes=3, alpha=0.2\), got 10",
+    ),
+    "classes of others within a policy": (
+        lambda: augment.Augmented(labelled(), transform=[augment.Flip(), augment.CutMix(11)]),
+        r"data must have 11 classes for CutMix\(classes=11, alpha=1.0\), got 10",
+    ),
+    "rows without labels": (
+        lambda: augment.Augmented(joined(), transform=augment.Mixup(10)),
+        "data must be labelled throughout: Mixup blends the labels too",
+    ),
+    "points for CutMix": (
+        lambda: augment.Augmented(moons(), transform=augment.CutMix(2)),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "points for a policy": (
+        lambda: augment.Augmented(moons(), transform=[augment.Mixup(2), augment.Crop()]),
+        r"data must hold pictures \(C, H, W\), got examples of shape \(2,\)",
+    ),
+    "pictures with the channels last": (
+        lambda: augment.Augmented(
+            Dataset(torch.zeros(4, 28, 20, 3), support="unit"), transform=augment.Flip()
+        ),
+        r"data must hold pictures .* got \(28, 20, 3\), which looks like channels last",
+    ),
+    "bytes to blend": (
+        lambda: augment.Mixup(2).on_batch(data.Batch(pictures().byte(), Y), rng()),
+        r"batch must hold float32 x, got torch.uint8: use x.float\(\) / 255",
+    ),
+}
+
+
+def test_points_of_any_scale_can_be_blended():
+    of = Dataset(100 * moons().x - 300, moons().y, 2)
+    batch = next(augment.Augmented(of, transform=augment.Mixup(2)).batches(8, rng()))
+    assert batch.x.shape == (8, 2) and batch.x.max() < 0
 
 
 def pictures():
@@ -1074,7 +1350,7 @@ def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
         wrong()
 
 
-@over(TRANSFORMS)
+@over(TRANSFORMS | MIXED)
 def test_transforms_that_cannot_be_made_or_lose_the_picture_are_refused(wrong, said):
     with pytest.raises(ValueError, match=said):
         wrong()
@@ -1103,12 +1379,12 @@ def refused_before_it_begins(model, wrong, said):
         ),
         (
             lambda: gmm(rng(), shape=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: GaussianMixture takes all rows at once, got Augmented",
         ),
         (
             lambda: augment.PerClass(lambda: gmm(rng(), shape=2), classes=2),
-            lambda: augment.Augmented(moons(), transform=augment.Noise(0.1)),
+            lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: PerClass takes all rows at once, got Augmented",
         ),
     ],

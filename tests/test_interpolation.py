@@ -107,7 +107,7 @@ def test_rows_that_cannot_be_interpolated_between_are_refused():
         (lambda: bank_of(unlabelled), "data must be labelled throughout"),
         (lambda: bank_of(Dataset(rows.x)), "data must be labelled throughout"),
         (lambda: bank_of(held_out), "data must not be a test half"),
-        (lambda: bank_of(rows, 0), "per_class must be at least 1, got 0"),
+        (lambda: bank_of(rows, 0), "per_class must be an integer of at least 1, got 0"),
         (lambda: bank_of(rows, reach=-0.1), "reach must be at least 0, got -0.1"),
         (lambda: bank_of(rows, model=identity().to("meta")), r"generator must .* model \(meta\)"),
         (lambda: bank_of(data.ring().sample(9, generator=cpu())), r"shape \(6,\), got \(2,\)"),

@@ -29,10 +29,28 @@ def test_a_device_can_be_chosen_over_the_environments(undecided, monkeypatch):
     assert machine.use_device("cpu") == machine.device() == torch.device("cpu")
 
 
-@pytest.mark.parametrize("name", ["abacus", "cuda:99"])
-def test_a_device_that_is_not_here_is_named(undecided, name):
-    with pytest.raises(ValueError, match=f"device '{name}' cannot be used on this machine"):
+@pytest.mark.parametrize("name", ["abacus", "cuda:99", "meta", "mps:7"])
+def test_a_device_that_is_not_here_or_holds_no_values_is_named_in_one_line(undecided, name):
+    with pytest.raises(ValueError, match=f"device '{name}' cannot be used on this machine") as one:
         machine.use_device(name)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GENAUG_DEVICE", name)
+        with pytest.raises(ValueError, match=f"^GENAUG_DEVICE '{name}' cannot be used on") as other:
+            machine.device()
+    for error in (one, other):
+        assert "\n" not in str(error.value) and len(str(error.value)) < 300
+    assert machine._chosen == []
+
+
+@pytest.mark.parametrize(("cuda", "best"), [(True, "cuda"), (False, "cpu")])
+def test_mps_is_never_chosen_unasked(undecided, monkeypatch, cuda, best):
+    monkeypatch.delenv("GENAUG_DEVICE", raising=False)
+    monkeypatch.setattr(torch.cuda, "is_available", lambda: cuda)
+    monkeypatch.setattr(torch.backends.mps, "is_available", lambda: True)
+    asked = []
+    monkeypatch.setattr(machine, "_usable", lambda what, name: asked.append((what, name)))
+    machine.device()
+    assert asked == [("device", best)]
 
 
 def test_probes_leave_threads_and_precision_as_they_were():

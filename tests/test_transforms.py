@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import torch
 from torch.nn import functional as F
+from torchvision import transforms as v1
 from torchvision import tv_tensors
 from torchvision.transforms import InterpolationMode, v2
 from torchvision.transforms import functional as torchvision
@@ -580,6 +581,28 @@ def test_an_arm_or_a_policy_takes_torchvision_transforms_beside_its_own():
     assert torch.equal(batch.x, same.x)
     assert (batch.x[:4] == 0).flatten(1).any(1).all() and (batch.x[4:] > 0).all()
     Arm("borrowed", transform=v2.RandomRotation(5))
+
+
+@pytest.mark.parametrize(
+    "theirs",
+    [
+        v1.Compose([v1.RandomRotation(40), v1.ColorJitter(0.5)]),
+        v1.Lambda(lambda picture: picture * torch.rand(())),
+        v1.RandomChoice([v1.RandomInvert(1.0), v1.RandomErasing(1.0), torch.nn.Identity()]),
+        v1.RandomOrder([v1.RandomInvert(1.0), v1.RandomErasing(1.0)]),
+        lambda picture: picture.roll(random.randrange(6), -1),
+    ],
+    ids=["Compose", "Lambda", "RandomChoice", "RandomOrder", "a function"],
+)
+def test_older_torchvision_transforms_and_functions_draw_for_each_picture_and_can_be_replayed(
+    theirs,
+):
+    x, before = pictures(1, 1, 5, 6).repeat(30, 1, 1, 1), global_state()
+    found = as_transform(theirs)(x, cpu(3))
+    assert len(found.unique(dim=0)) > 1 and global_state() == before
+    random.seed(8)  # the state of others makes no difference
+    assert torch.equal(as_transform([theirs])(x, cpu(3)), found)
+    assert not torch.equal(as_transform(theirs)(x, cpu(4)), found)
 
 
 class Bare(Transform):

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.augment.geometry import Move
 from genaug_lessons.augment.transforms import check_mask, check_pictures
+from genaug_lessons.checks import number
 from genaug_lessons.random import uniform
 
 
@@ -32,13 +33,10 @@ class Affine(Move):
     shear: float = 0.0
 
     def __post_init__(self):
-        if min(self.rotation, self.shift) < 0 or not 0 <= self.scale < 1:
-            raise ValueError(
-                "rotation and shift must be at least 0 and scale in [0, 1), "
-                f"got {self.rotation}, {self.shift}, {self.scale}"
-            )
-        if not 0 <= self.shear < 90:
-            raise ValueError(f"shear must lie in [0, 90), got {self.shear}")
+        number("rotation", self.rotation, least=0)
+        number("shift", self.shift, least=0)
+        number("scale", self.scale, least=0, below=1)
+        number("shear", self.shear, least=0, below=90)
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Angles (n,) in degrees, shifts (n, 2) as (right, down) in pixels, scales (n,).

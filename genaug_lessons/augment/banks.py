@@ -11,7 +11,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.augment.policy import as_transform
-from genaug_lessons.augment.transforms import check_probability
+from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.checks import probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 
@@ -34,7 +35,7 @@ class Augmented:
     def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
         if (bank is None) == (transform is None):
             raise ValueError("exactly one of bank and transform must be given")
-        check_probability("share", share)
+        probability("share", share)
         if bank is not None and bank.stack != data.stack:
             raise ValueError("bank must be stacked as the data are: use StackedData for both")
         if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):
@@ -44,6 +45,8 @@ class Augmented:
             )
         self.data, self.bank, self.share = data, bank, share
         self.transform = None if transform is None else as_transform(transform)
+        if transform is not None:
+            _check_for(self.transform, data)
         self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
         parts = [data] if bank is None else [data, bank]
@@ -156,6 +159,16 @@ def labelled_by(model, pool: Dataset) -> Dataset:
     Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
     """
     return replace(pool, y=model.predict(pool.values), classes=model.classes)
+
+
+def _check_for(transform: Transform, data) -> None:
+    """Raise a ValueError unless the transform can change the data and all they are mixed of."""
+    if isinstance(data, Augmented):
+        for part in (data.data, data.bank):
+            if part is not None:
+                _check_for(transform, part)
+    else:
+        transform.check_data(data)
 
 
 def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:

@@ -15,9 +15,9 @@ from genaug_lessons.augment.transforms import (
     check_boxes,
     check_mask,
     check_pictures,
-    check_probability,
     in_sight,
 )
+from genaug_lessons.checks import count, probability
 from genaug_lessons.random import uniform
 
 
@@ -49,7 +49,7 @@ class Flip(Move):
     vertical: bool = False
 
     def __post_init__(self):
-        check_probability("p", self.p)
+        probability("p", self.p)
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Which of n pictures are mirrored, (n,) bool."""
@@ -79,8 +79,7 @@ class Crop(Move):
     padding: int = 1
 
     def __post_init__(self):
-        if self.padding < 0:
-            raise ValueError(f"padding must be at least 0, got {self.padding}")
+        count("padding", self.padding, least=0)
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Top and left corner of each window in the padded picture, (n,) each."""

@@ -9,6 +9,7 @@ Source: DeVries & Taylor 2017, arXiv:1702.05538.
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Dataset, Leak
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.random import check_device, uniform
@@ -41,10 +42,7 @@ def interpolation_bank(
             or a class of fewer than 2.
         Leak: the data are a test half.
     """
-    if per_class < 1:
-        raise ValueError(f"per_class must be at least 1, got {per_class}")
-    if not reach >= 0:
-        raise ValueError(f"reach must be at least 0, got {reach}")
+    per_class, reach = count("per_class", per_class), number("reach", reach, least=0)
     if data.held_out:
         raise Leak("data must not be a test half: interpolate between labelled rows instead")
     check_device(generator, model.device, "model")

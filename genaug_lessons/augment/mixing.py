@@ -10,7 +10,8 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genaug_lessons.augment.pixels import inside
-from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.augment.transforms import Transform, check_layout
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.random import uniform
 
@@ -23,15 +24,24 @@ class Mixing(Transform):
     alpha: float
 
     def __post_init__(self):
-        if self.classes < 2:
-            raise ValueError(f"classes must be at least 2, got {self.classes}")
-        if not self.alpha > 0:
-            raise ValueError(f"alpha must be above 0, got {self.alpha}")
+        count("classes", self.classes, least=2)
+        number("alpha", self.alpha, above=0)
 
     def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses pictures without their labels."""
         name = type(self).__name__
         raise ValueError(f"x must come with labels for {name}: use on_batch(Batch(x, y), ...)")
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data are labelled throughout, with as many classes."""
+        if not data.labelled:
+            raise ValueError(
+                f"data must be labelled throughout: {type(self).__name__} blends the labels too"
+            )
+        if data.classes != self.classes:
+            raise ValueError(
+                f"data must have {self.classes} classes for {self!r}, got {data.classes}"
+            )
 
     def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
         """Mix within each batch of a stack; partners are drawn without replacement."""
@@ -39,6 +49,8 @@ class Mixing(Transform):
             raise ValueError(
                 f"batch must be labelled throughout: {type(self).__name__} blends the labels too"
             )
+        if not batch.x.is_floating_point():
+            raise ValueError(f"batch must hold float32 x, got {batch.x.dtype}: use x.float() / 255")
         shape = batch.y.shape[:-1] if batch.y.is_floating_point() else batch.y.shape
         return self.apply(batch, self.draw(tuple(shape), generator))
 
@@ -91,6 +103,11 @@ class CutMix(Mixing):
     """
 
     alpha: float = 1.0
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data are labelled pictures, with as many classes."""
+        super().check_data(data)
+        check_layout("data", data.shape)
 
     def draw(self, n: int | tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
         """Rectangles (B, 4) as shares (left, top, right, bottom), and the partners' rows (B,).

@@ -1,10 +1,13 @@
 """What others wrote for single pictures, as a transform of the package.
 
-A torchvision v2 transform that is called on a batch makes one draw for all its pictures, and takes
-it from torch's global random state. Here it is called picture by picture, with a seed for each.
+A torchvision transform that is called on a batch makes one draw for all its pictures, and takes
+it from torch's or Python's global random state. Here it is called picture by picture, with a seed
+for each.
 """
 
-from collections.abc import Callable
+import random
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 
 import torch
@@ -15,11 +18,11 @@ from genaug_lessons.augment.transforms import Transform
 
 @dataclass(frozen=True)
 class PerPicture(Transform):
-    """A change of single pictures, such as a torchvision v2 transform, drawn anew for each.
+    """A change of single pictures, such as a torchvision transform, drawn anew for each.
 
-    The change runs on the CPU and may draw from torch's global random state, which is left as it
-    was. Chance from elsewhere (numpy's or Python's) is not replayed. A loop over pictures is slow:
-    about a millisecond each, while the package's own transforms change a batch in that time.
+    The change runs on the CPU and may draw from torch's and Python's global random states, which
+    are left as they were. Chance from elsewhere (numpy's) is not replayed. A loop over pictures is
+    slow: about a millisecond each, while the package's own transforms change a batch in that time.
 
     Args:
         change: takes a picture (C, H, W) and returns one of the same shape and type.
@@ -38,7 +41,7 @@ class PerPicture(Transform):
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Change each picture with the global random state set to its seed."""
         pictures = x.to("cpu", copy=True)  # a change may work in place
-        with torch.random.fork_rng(devices=[]):
+        with _random_states_kept():
             changed = [
                 self._changed(picture, seed)
                 for picture, seed in zip(pictures, parameters[0].tolist(), strict=True)
@@ -47,6 +50,7 @@ class PerPicture(Transform):
 
     def _changed(self, picture: Tensor, seed: int) -> Tensor:
         torch.default_generator.manual_seed(seed)
+        random.seed(seed)
         changed = self.change(picture)
         wanted, found = (
             f"{tuple(each.shape)} {each.dtype}" if isinstance(each, Tensor) else type(each).__name__
@@ -55,3 +59,14 @@ class PerPicture(Transform):
         if found != wanted:
             raise ValueError(f"change must return a picture {wanted}, got {found}")
         return changed
+
+
+@contextmanager
+def _random_states_kept() -> Iterator[None]:
+    """Leave the global random states of torch and Python as they were before the block."""
+    state = random.getstate()
+    with torch.random.fork_rng(devices=[]):
+        try:
+            yield
+        finally:
+            random.setstate(state)

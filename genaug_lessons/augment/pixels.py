@@ -14,9 +14,9 @@ from genaug_lessons.augment.transforms import (
     check_boxes,
     check_mask,
     check_pictures,
-    check_probability,
     in_sight,
 )
+from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
 
 
@@ -46,8 +46,7 @@ class Noise(PixelChange):
     std: float = 0.1
 
     def __post_init__(self):
-        if self.std < 0:
-            raise ValueError(f"std must be at least 0, got {self.std}")
+        number("std", self.std, least=0)
 
     def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Standard normal noise (B, C, H, W)."""
@@ -66,8 +65,7 @@ class FactorChange(PixelChange):
     change: float = 0.3
 
     def __post_init__(self):
-        if not 0 <= self.change < 1:
-            raise ValueError(f"change must lie in [0, 1), got {self.change}")
+        number("change", self.change, least=0, below=1)
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """Factors (n,)."""
@@ -115,12 +113,10 @@ class Erase(PixelChange):
     fill: float | str = 0.0
 
     def __post_init__(self):
-        check_probability("p", self.p)
-        smallest, largest = self.area
-        if not 0 <= smallest <= largest < 1:
-            raise ValueError(f"area must be two rising shares in [0, 1), got {self.area}")
-        if not 0 < self.aspect <= 1:
-            raise ValueError(f"aspect must lie in (0, 1], got {self.aspect}")
+        probability("p", self.p)
+        number("aspect", self.aspect, above=0, most=1)
+        if not _rising_shares(self.area):
+            raise ValueError(f"area must be two rising shares in [0, 1), got {self.area!r}")
         if self.fill != "mean" and not (isinstance(self.fill, Real) and 0 <= self.fill <= 1):
             raise ValueError(f'fill must lie in [0, 1] or be "mean", got {self.fill!r}')
 
@@ -162,3 +158,11 @@ def inside(rectangles: Tensor, size: tuple[int, int]) -> Tensor:
     rows = (row >= (height * top).round()) & (row < (height * bottom).round())
     columns = (column >= (width * left).round()) & (column < (width * right).round())
     return rows[..., :, None] & columns[..., None, :]
+
+
+def _rising_shares(values: object) -> bool:
+    try:
+        smallest, largest = values
+        return 0 <= smallest <= largest < 1
+    except (TypeError, ValueError):
+        return False

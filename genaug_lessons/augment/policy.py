@@ -1,14 +1,16 @@
 """A policy is a list of transforms, one after the other."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from genaug_lessons.augment.per_picture import PerPicture
 from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask, in_sight
 from genaug_lessons.data import Batch
+
+_OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this package's
 
 
 @dataclass(frozen=True)
@@ -20,6 +22,11 @@ class Compose(Transform):
     def __post_init__(self):
         members = tuple(as_transform(each) for each in self.transforms)
         object.__setattr__(self, "transforms", members)  # the way to set it in a frozen class
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data hold what each of the transforms changes."""
+        for transform in self.transforms:
+            transform.check_data(data)
 
     def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple:
         """The parameters of each transform for these pictures."""
@@ -49,11 +56,6 @@ class Compose(Transform):
             seen = seen & still
         return boxes * seen[..., None], seen
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        for transform in self.transforms:
-            x = transform(x, generator)
-        return x
-
     def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
         """As for pictures alone; transforms that change labels too can take part."""
         for transform in self.transforms:
@@ -61,19 +63,27 @@ class Compose(Transform):
         return batch
 
 
-def as_transform(value: Transform | nn.Module | Sequence) -> Transform:
-    """A transform as it is, a list of them as a policy, a torchvision transform per picture.
+def as_transform(value: Transform | Callable[[Tensor], Tensor] | Sequence) -> Transform:
+    """A transform as it is, a list of them as a policy, a change of single pictures per picture.
+
+    Such are torchvision's transforms, old and new, and functions of a picture (C, H, W).
 
     Raises:
-        ValueError: anything else.
+        ValueError: anything else; torchvision's MixUp and CutMix, which need labels.
     """
     if isinstance(value, Transform):
         return value
     if isinstance(value, (list, tuple)):
         return Compose(value)
-    if isinstance(value, nn.Module):  # which torchvision's transforms are
+    name = type(value).__name__
+    if name in _OURS:
+        raise ValueError(
+            f"transform must not be torchvision's {name}, which needs a batch with labels: use "
+            f"augment.{_OURS[name]} of this package"
+        )
+    if callable(value) and not isinstance(value, type):
         return PerPicture(value)
     raise ValueError(
-        "transform must be one of this package, one of torchvision or a list of them "
-        f"(PerPicture makes one of any function), got {value!r}"
+        "transform must be one of this package or of torchvision, a function of a picture or a "
+        f"list of them, got {value!r}"
     )

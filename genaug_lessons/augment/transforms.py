@@ -11,15 +11,11 @@ from torch import Tensor
 
 from genaug_lessons.data import Batch
 
-
-def check_probability(name: str, value: float) -> None:
-    """Raise a ValueError unless the value lies in [0, 1]."""
-    if not 0 <= value <= 1:
-        raise ValueError(f"{name} must lie in [0, 1], got {value}")
+ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
 
 
 class Transform:
-    """A random change of pictures (B, C, H, W) that keeps shape and label."""
+    """A random change of pictures (B, C, H, W), values in [0, 1], that keeps shape and label."""
 
     def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
         """The parameters of n changes, one entry per example."""
@@ -55,27 +51,73 @@ class Transform:
         """The parameters for these pictures.
 
         Raises:
-            ValueError: x not (B, C, H, W), or pictures so small that nothing might remain of them.
+            ValueError: x not float32 (B, C, H, W), or pictures so small that nothing might remain.
         """
         check_pictures(x)
         return self.draw(len(x), generator)
 
     def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+        check_pictures(x)
+        check_values(x)
         return self.apply(x, self.draw_for(x, generator))
 
     def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
-        """A batch (or a stack of batches) with every picture changed by a draw of its own."""
+        """A batch (or a stack of batches) with every picture changed by a draw of its own.
+
+        The values are not looked at: `check_data` has done so once, and a GPU would have to wait.
+        """
         if batch.x.ndim < 4:  # points of a stack would pass for pictures
             raise ValueError(f"batch must hold pictures (C, H, W), got x {tuple(batch.x.shape)}")
-        stack = batch.x.shape[:-3]
-        x = self(batch.x.reshape(-1, *batch.x.shape[-3:]), generator)
+        stack, x = batch.x.shape[:-3], batch.x.flatten(0, -4)
+        x = self.apply(x, self.draw_for(x, generator))
         return batch._replace(x=x.view(*stack, *x.shape[1:]))
+
+    def check_data(self, data) -> None:
+        """Raise a ValueError unless the data hold what it changes: looks at all values, once.
+
+        Args:
+            data: a `Dataset` or a stack of them.
+        """
+        check_layout("data", data.shape)
+        if data.support == "real":  # others are in [0, 1] already
+            check_values(data.x)
 
 
 def check_pictures(x: Tensor) -> None:
-    """Raise a ValueError unless x has the shape (B, C, H, W)."""
-    if x.ndim != 4:
+    """Raise a ValueError unless x is a float32 tensor (B, C, H, W), channels first."""
+    if not isinstance(x, Tensor):
+        raise ValueError(f"x must be a tensor of pictures (B, C, H, W), got {type(x).__name__}")
+    if x.ndim != 4 or len(x) == 0:
         raise ValueError(f"x must be pictures (B, C, H, W), got shape {tuple(x.shape)}")
+    check_layout("x", tuple(x.shape[1:]))
+    if x.dtype == torch.uint8:
+        raise ValueError("x must hold pictures in [0, 1], got uint8: use x.float() / 255")
+    if x.dtype != torch.float32:
+        raise ValueError(f"x must be float32, got {x.dtype}: use x.float()")
+
+
+def check_layout(name: str, shape: tuple[int, ...]) -> None:
+    """Raise a ValueError unless the shape is that of a picture, (C, H, W)."""
+    if len(shape) != 3 or 0 in shape:
+        raise ValueError(f"{name} must hold pictures (C, H, W), got examples of shape {shape}")
+    if shape[0] > 4 and shape[2] in (1, 3):
+        raise ValueError(
+            f"{name} must hold pictures (C, H, W), got {shape}, which looks like channels last: "
+            "use x.permute(0, 3, 1, 2)"
+        )
+
+
+def check_values(x: Tensor) -> None:
+    """Raise a ValueError unless all values lie in [0, 1], up to rounding."""
+    low, high = (value.item() for value in x.aminmax())
+    if -ROUNDING <= low and high <= 1 + ROUNDING:
+        return
+    advice = ""  # on NaN
+    if low < -ROUNDING:
+        advice = ": clip them, or standardise after the transform instead of before"
+    elif high > 1 + ROUNDING:
+        advice = ": divide by the largest possible value, 255 for bytes"
+    raise ValueError(f"x must hold pictures in [0, 1], got values from {low:g} to {high:g}{advice}")
 
 
 def check_mask(mask: Tensor) -> None:

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons import machine
+from genaug_lessons.checks import count, number
 from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.random import normal
 
@@ -32,13 +33,13 @@ class PlaneMixture:
     labels: Tensor
 
     def __post_init__(self):
-        if self.std <= 0:
-            raise ValueError(f"std must be above 0, got {self.std}")
+        number("std", self.std, above=0)
+        if not self.centres.isfinite().all():
+            raise ValueError("centres must be finite, got NaN or infinity")
 
     def sample(self, n: int, *, generator: torch.Generator) -> Dataset:
         """n points with the class of the component each came from."""
-        _at_least("n", n, 1)
-        device = generator.device
+        n, device = count("n", n), generator.device
         component = torch.randint(len(self.centres), (n,), generator=generator, device=device)
         x = self.centres.to(device)[component] + self.std * normal((n, 2), generator)
         return Dataset(x, self.labels.to(device)[component], classes=int(self.labels.max()) + 1)
@@ -55,8 +56,7 @@ class PlaneMixture:
 
     def smoothed(self, sigma: float) -> "PlaneMixture":
         """The distribution of its points with normal noise of std `sigma` added."""
-        if not sigma >= 0:
-            raise ValueError(f"sigma must be at least 0, got {sigma}")
+        sigma = number("sigma", sigma, least=0)
         return replace(self, std=math.hypot(self.std, sigma))
 
     def _exponents(self, x: Tensor) -> Tensor:
@@ -68,14 +68,14 @@ class PlaneMixture:
 
 def ring(modes: int = 8, radius: float = 2.0, std: float = 0.1) -> PlaneMixture:
     """Gaussians evenly spaced on a circle; each is its own class."""
-    _at_least("modes", modes, 2)
+    modes = count("modes", modes, 2)
     angle = 2 * math.pi * torch.arange(modes) / modes
     return PlaneMixture(radius * _on_circle(angle), std, torch.arange(modes))
 
 
 def grid(side: int = 5, spacing: float = 1.0, std: float = 0.05) -> PlaneMixture:
     """side x side Gaussians on a square lattice around 0; each is its own class."""
-    _at_least("side", side, 2)
+    side = count("side", side, 2)
     ticks = spacing * (torch.arange(side) - (side - 1) / 2)
     return PlaneMixture(torch.cartesian_prod(ticks, ticks), std, torch.arange(side**2))
 
@@ -100,7 +100,7 @@ def islands(ratio: int = 9, apart: float = 3.0, std: float = 0.3) -> PlaneMixtur
 
     Of the ratio + 1 components, all equally likely, `ratio` lie at the same place.
     """
-    _at_least("ratio", ratio, 1)
+    ratio = count("ratio", ratio)
     labels = torch.tensor([0] * ratio + [1])
     places = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
     return PlaneMixture(places[labels], std, labels)
@@ -113,7 +113,7 @@ def bars_and_stripes(side: int = 3) -> Dataset:
     rows are the whole distribution, and no density gives them a higher total log-likelihood than
     their own frequencies do.
     """
-    _at_least("side", side, 2)
+    side = count("side", side, 2)
     on = torch.cartesian_prod(*[torch.tensor([0.0, 1.0])] * side)  # (2^side, side)
     bars = on[:, None, None, :].expand(-1, 1, side, side)
     y = torch.arange(2).repeat_interleave(len(on))
@@ -122,8 +122,3 @@ def bars_and_stripes(side: int = 3) -> Dataset:
 
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1)
-
-
-def _at_least(name: str, value: int, least: int) -> None:
-    if value < least:
-        raise ValueError(f"{name} must be at least {least}, got {value}")

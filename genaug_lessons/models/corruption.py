@@ -11,6 +11,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
 
 
@@ -36,8 +37,7 @@ class GaussianNoise(Corruption):
     std: float
 
     def __post_init__(self):
-        if not self.std >= 0:
-            raise ValueError(f"std must be at least 0, got {self.std}")
+        number("std", self.std, least=0)
 
     def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
         """Standard normal noise."""
@@ -55,7 +55,7 @@ class Masking(Corruption):
     fraction: float
 
     def __post_init__(self):
-        _check_fraction(self.fraction)
+        probability("fraction", self.fraction)
 
     def apply(self, x: Tensor, noise: Tensor) -> Tensor:
         """Erase where uniform noise falls below the fraction."""
@@ -69,7 +69,7 @@ class SaltAndPepper(Corruption):
     fraction: float
 
     def __post_init__(self):
-        _check_fraction(self.fraction)
+        probability("fraction", self.fraction)
 
     def apply(self, x: Tensor, noise: Tensor) -> Tensor:
         """0 in the lower half of what falls below the fraction, 1 in the upper half."""
@@ -101,8 +101,3 @@ def check_corruption(corruption: Corruption) -> None:
             "corruption must be GaussianNoise, Masking, SaltAndPepper or several InTurn, "
             f"such as GaussianNoise(0.3), got {corruption!r}"
         )
-
-
-def _check_fraction(fraction: float) -> None:
-    if not 0 <= fraction <= 1:
-        raise ValueError(f"fraction must lie in [0, 1], got {fraction}")
