@@ -18,6 +18,7 @@ from genaug_lessons.data.dataset import as_float
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import Dropout
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 
 class StackedData:
@@ -168,3 +169,6 @@ def _stacked_layer(layers: Sequence[nn.Module]) -> nn.Module:
 
 def _stack(weights: list[Tensor]) -> nn.Parameter:
     return nn.Parameter(torch.stack(weights).detach().clone())
+
+
+check_types(__name__)

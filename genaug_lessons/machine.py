@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from genaug_lessons.typed import check_types
+
 _chosen: list[torch.device] = []  # at most one: the device that every call agrees on
 
 
@@ -132,3 +134,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+check_types(__name__)

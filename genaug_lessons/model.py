@@ -14,6 +14,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.data import Batch, Dataset, refuse_leaks
+from genaug_lessons.typed import check_types
 
 Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
 
@@ -199,3 +200,6 @@ class GradientUpdate:
         for name, optimizer in zip(self.names, self.optimizers, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rates[name]
+
+
+check_types(__name__)

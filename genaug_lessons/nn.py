@@ -16,6 +16,7 @@ from torch.nn.utils import skip_init
 
 from genaug_lessons.checks import counts, number
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 SHARPNESS = 5  # of the softplus in smooth networks
 
@@ -193,3 +194,6 @@ class Transposed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.layer.weight.T, self.bias)
+
+
+check_types(__name__)

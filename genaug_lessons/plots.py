@@ -19,6 +19,8 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.typed import check_types
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _DASHES = ((8, 2), (3, 1, 1, 1, 1, 1), (1, 3), (8, 2, 2, 2), (4, 1, 1, 1), (2, 4))
@@ -274,3 +276,6 @@ def show(figure: Figure, line: str) -> str:
         display(content, raw=True, metadata={"image/png": {"alt": line}})
         plt.close(figure)
     return line
+
+
+check_types(__name__)

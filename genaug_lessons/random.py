@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genaug_lessons import machine
 from genaug_lessons.checks import count
+from genaug_lessons.typed import check_types
 
 
 def generator(seed: int, device: str | torch.device | None = None) -> torch.Generator:
@@ -61,3 +62,6 @@ def _place(device: torch.device) -> tuple[str, int]:
     """A device by its kind and number; one without a number is the first."""
     device = torch.device(device)
     return device.type, device.index or 0
+
+
+check_types(__name__)

@@ -19,6 +19,7 @@ from genaug_lessons.data import Batch, Dataset, Leak
 from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import deferred_interrupt, progress
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 
 class Step(NamedTuple):
@@ -204,3 +205,6 @@ def _union(seen: Tensor | None, ids: Tensor | None) -> Tensor | None:
     if seen is None or ids is None:
         return seen if ids is None else ids.unique()
     return torch.cat([seen.to(ids), ids]).unique()
+
+
+check_types(__name__)

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: each part imports its own layer and those above it in this list.
 LAYERS = [
-    {"checks", "random", "machine", "progress"},
+    {"typed", "checks", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
     {"training", "ensemble"},

@@ -15,6 +15,7 @@ from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
+from genaug_lessons.typed import check_types
 
 
 class Augmented:
@@ -189,3 +190,6 @@ def _side_by_side(parts: Sequence[Batch], axis: int) -> Batch:
         classes = soft.shape[-1]
         y = [labels if labels.is_floating_point() else F.one_hot(labels, classes) for labels in y]
     return Batch(torch.cat(x, axis), torch.cat(y, axis), labelled)
+
+
+check_types(__name__)

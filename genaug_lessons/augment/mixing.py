@@ -14,6 +14,7 @@ from genaug_lessons.augment.transforms import Transform, check_layout
 from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -158,3 +159,6 @@ def _blend(values: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """weight * values + (1 - weight) * the partner's values."""
     weight = weight.view(*weight.shape, *(1,) * (values.ndim - weight.ndim))
     return weight * values + (1 - weight) * _taken(values, partner)
+
+
+check_types(__name__)

@@ -9,6 +9,7 @@ from torch import Tensor
 from genaug_lessons.augment.per_picture import PerPicture
 from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask, in_sight
 from genaug_lessons.data import Batch
+from genaug_lessons.typed import check_types
 
 _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this package's
 
@@ -87,3 +88,6 @@ def as_transform(value: Transform | Callable[[Tensor], Tensor] | Sequence) -> Tr
         "transform must be one of this package or of torchvision, a function of a picture or a "
         f"list of them, got {value!r}"
     )
+
+
+check_types(__name__)

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.data import Batch
+from genaug_lessons.typed import check_types
 
 ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
 
@@ -138,3 +139,6 @@ def in_sight(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     right, down = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
     seen = (right[..., 1] > right[..., 0]) & (down[..., 1] > down[..., 0])
     return torch.stack([right, down], dim=-1).flatten(-2) * seen[..., None], seen
+
+
+check_types(__name__)

@@ -13,6 +13,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 SUPPORTS = ("unit", "binary", "real")
 UNLABELLED = -1
@@ -203,3 +204,6 @@ def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
             f"y must hold labels from 0 to {classes - 1}, or -1 for unlabelled, "
             f"got labels from {y.min()} to {y.max()}"
         )
+
+
+check_types(__name__)

@@ -17,6 +17,7 @@ import torch
 from genaug_lessons import machine
 from genaug_lessons.data.dataset import Dataset, row_ids
 from genaug_lessons.data.splits import halves
+from genaug_lessons.typed import check_types
 
 CACHE = Path.home() / ".cache" / "genaug_lessons"
 MAGIC = {1: 2049, 3: 2051}  # the first number of an IDX file of bytes, by its dimensions
@@ -144,3 +145,6 @@ def _download(folder: str) -> None:
             'network, use the embedded digits (data.digits(), or SET = "digits" in a lesson), or '
             f"set GENAUG_DATA to a folder that holds {folder}/raw/*-ubyte.gz"
         ) from error
+
+
+check_types(__name__)

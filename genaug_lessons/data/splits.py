@@ -7,6 +7,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.data.dataset import UNLABELLED, Dataset, as_float, row_ids
+from genaug_lessons.typed import check_types
 
 HALVES_SEED = 20260801  # the one stratified cut into pool and test, the same in every study
 
@@ -140,3 +141,6 @@ def _by_class(dataset: Dataset, rng: torch.Generator) -> list[Tensor]:
     y = dataset.y.cpu()
     order = torch.randperm(len(y), generator=rng)
     return [order[y[order] == label] for label in range(dataset.classes)]
+
+
+check_types(__name__)

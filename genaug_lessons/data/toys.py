@@ -16,6 +16,7 @@ from genaug_lessons import machine
 from genaug_lessons.checks import count, number
 from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.random import normal
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -122,3 +123,6 @@ def bars_and_stripes(side: int = 3) -> Dataset:
 
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1)
+
+
+check_types(__name__)

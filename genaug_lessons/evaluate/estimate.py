@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genaug_lessons.typed import check_types
+
 
 class Estimate(NamedTuple):
     """A mean over runs with its 95% confidence interval."""
@@ -62,3 +64,6 @@ def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | T
 def claim(sentence: str, holds: bool) -> None:
     """Print whether a sentence of a lesson is true of the numbers just computed."""
     print(f"{'holds' if holds else 'differs here'}: {sentence}")
+
+
+check_types(__name__)

@@ -8,6 +8,7 @@ from genaug_lessons.data import Dataset, refuse_leaks
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import uniform
 from genaug_lessons.training import fit
+from genaug_lessons.typed import check_types
 
 
 def classification_accuracy_score(
@@ -141,3 +142,6 @@ def _occluded(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
     columns = torch.arange(width, device=x.device)
     hidden = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
     return x.masked_fill(hidden, 0)
+
+
+check_types(__name__)

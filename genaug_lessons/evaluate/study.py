@@ -20,6 +20,7 @@ from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.progress import progress
 from genaug_lessons.random import generator, spawn
 from genaug_lessons.training import training_steps
+from genaug_lessons.typed import check_types
 
 BASELINE = "none"
 
@@ -214,3 +215,6 @@ def _check_arms(arms: Sequence[Arm], draws: int) -> None:
     names = [arm.name for arm in arms]
     if not arms or len({*names, BASELINE}) <= len(names):
         raise ValueError(f'arms must have different names, none of them "none", got {names}')
+
+
+check_types(__name__)

@@ -27,6 +27,7 @@ from genaug_lessons.models.corruption import Corruption, check_corruption
 from genaug_lessons.models.vae import bernoulli_log_likelihood
 from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 CODES = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
@@ -232,3 +233,6 @@ def _mirrored(encoder: Net, generator: torch.Generator) -> Net:
     for layer in reversed(forwards):
         layers += [Transposed(layer, generator=generator), nn.ReLU()]
     return Net(*layers[:-1])
+
+
+check_types(__name__)

@@ -12,6 +12,7 @@ from torch.nn import functional as F
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp, small_cnn
+from genaug_lessons.typed import check_types
 
 CHUNK = 4096  # rows evaluated at once: bounds the memory on large test halves
 
@@ -89,3 +90,6 @@ class Classifier(Model):
         """
         self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean().item()
+
+
+check_types(__name__)

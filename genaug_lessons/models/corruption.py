@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
+from genaug_lessons.typed import check_types
 
 
 class Corruption:
@@ -101,3 +102,6 @@ def check_corruption(corruption: Corruption) -> None:
             "corruption must be GaussianNoise, Masking, SaltAndPepper or several InTurn, "
             f"such as GaussianNoise(0.3), got {corruption!r}"
         )
+
+
+check_types(__name__)

@@ -31,6 +31,7 @@ from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
 from genaug_lessons.nn import Dropout, Net, linear
 from genaug_lessons.random import bernoulli, check_device
 from genaug_lessons.training import Training, fit
+from genaug_lessons.typed import check_types
 
 
 class DBN(Model):
@@ -269,3 +270,6 @@ def _upward(rbm: RBM, generator: torch.Generator) -> nn.Linear:
     layer.weight.copy_(rbm.W[: rbm.size].T)
     layer.bias.copy_(rbm.b)
     return layer
+
+
+check_types(__name__)

@@ -19,6 +19,7 @@ from torch import Tensor
 from genaug_lessons.models.classifier import CHUNK, Classifier
 from genaug_lessons.nn import Dropout, dropout_mask, inverted_dropout
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 __all__ = [
     "MonteCarlo",
@@ -167,3 +168,6 @@ def max_norm(weight: Tensor, limit: float) -> Tensor:
 def _check_drop(p: float) -> None:
     if not 0 <= p < 1:
         raise ValueError(f"p must lie in [0, 1), got {p}")
+
+
+check_types(__name__)

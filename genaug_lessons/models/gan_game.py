@@ -14,6 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genaug_lessons.typed import check_types
+
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
     """-E log D(x) - E log(1 - D(G(z))) in nats, from logits; 2 log 2 for a critic that guesses.
@@ -129,3 +131,6 @@ def dirac_game(
         theta, psi = theta - lr * (moved if alternating else psi), moved
         path.append((theta, psi))
     return torch.tensor(path, dtype=torch.float64)
+
+
+check_types(__name__)

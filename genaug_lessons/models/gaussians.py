@@ -13,6 +13,8 @@ import math
 import torch
 from torch import Tensor
 
+from genaug_lessons.typed import check_types
+
 COVARIANCES = ("full", "diagonal", "tied", "spherical")
 ROWS = 3072  # handled at once: bounds the memory, and keeps them in the processor's cache
 
@@ -106,3 +108,6 @@ def cholesky(Sigma: Tensor, mu: Tensor) -> Tensor:
             f"{regular.long().argmin().item()} is singular (a constant feature, or few examples)"
         )
     return L
+
+
+check_types(__name__)

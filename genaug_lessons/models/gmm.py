@@ -30,6 +30,7 @@ from genaug_lessons.models.gaussians import (
     m_step,
 )
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 START_SPHERE = 0.5  # share of the sphere in the first covariances, which few rows may have to give
 
@@ -256,3 +257,6 @@ class GaussianMixture(Model):
 
     def _rows(self, x: Tensor) -> Tensor:
         return x.flatten(1).to(self.mu)
+
+
+check_types(__name__)

@@ -21,6 +21,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 
 def langevin_step(
@@ -131,3 +132,6 @@ def _check(step_size: float, steps: int) -> None:
         raise ValueError(f"step_size must be above 0, got {step_size}")
     if not isinstance(steps, int) or steps < 1:
         raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+
+
+check_types(__name__)

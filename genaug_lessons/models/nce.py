@@ -28,6 +28,7 @@ from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 class Noise(Protocol):
@@ -210,3 +211,6 @@ def _check_noise(noise: Noise, shape: tuple[int, ...], generator: torch.Generato
     if not isinstance(drawn, Tensor) or drawn.shape != (2, *shape):
         found = tuple(drawn.shape[1:]) if isinstance(drawn, Tensor) else type(drawn).__name__
         raise ValueError(f"noise must draw examples of shape {shape}, got {found}")
+
+
+check_types(__name__)

@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model
 from genaug_lessons.random import bernoulli, check_device, normal
+from genaug_lessons.typed import check_types
 
 START_STD = 0.01  # of the first weights; biases start at 0
 GAP = "free-energy gap"
@@ -315,3 +316,6 @@ def check_count(name: str, value: int, least: int) -> None:
     """Raise a ValueError unless the value is an integer of at least `least`."""
     if not isinstance(value, int) or value < least:
         raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+
+
+check_types(__name__)

@@ -30,6 +30,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.models.rbm import RBM, check_count, softplus
 from genaug_lessons.random import check_device, uniform
+from genaug_lessons.typed import check_types
 
 MOST = 25  # units of a layer whose 2^25 states are still counted one by one
 BLOCK = 1024  # states at once: bounds the memory, and keeps them in the processor's cache
@@ -299,3 +300,6 @@ def _all_states(units: int, layer: str, like: Tensor) -> Iterator[Tensor]:
 def _bits(numbers: Tensor, units: int) -> Tensor:
     """The binary digits (N, units) of whole numbers (N,)."""
     return numbers[:, None] >> torch.arange(units, device=numbers.device) & 1
+
+
+check_types(__name__)

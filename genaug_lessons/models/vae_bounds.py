@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genaug_lessons.models.vae import VAE, reparameterise
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 
 def log_weights(model: VAE, x: Tensor, label: Tensor | None, noise: Tensor) -> Tensor:
@@ -85,3 +86,6 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
 def unit_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """The KL term of each latent unit, (Z,) in nats, averaged over (N, Z) posteriors."""
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean(0)
+
+
+check_types(__name__)

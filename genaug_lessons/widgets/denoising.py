@@ -12,6 +12,7 @@ from torch import Tensor
 
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.autoencoder import Autoencoder
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.field import KINDS, Denoiser, FieldExplorer, exact_denoiser, in_words
 
 WALKERS = 8
@@ -95,3 +96,6 @@ class DenoisingExplorer(FieldExplorer):
             for axis, sigma in zip(row, self.pairs, strict=True):
                 self.panel(axis, sigma, kind, self.walk(sigma, kind, TWIN_STEPS))
         return figure
+
+
+check_types(__name__)

@@ -11,6 +11,8 @@ import ipywidgets
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from genaug_lessons.typed import check_types
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
@@ -122,3 +124,6 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, bbox_inches="tight")
     return stream.getvalue()
+
+
+check_types(__name__)

@@ -14,6 +14,7 @@ from genaug_lessons.models.gaussians import COVARIANCES
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import generator
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 REACH = 2.0  # the ellipses lie two standard deviations from their centres
@@ -167,3 +168,6 @@ class MixtureExplorer(Explorer):
         edge = 0.05 * (max(levels) - min(levels)) + 1e-3
         axis.set(xlim=(-1, self.passes + 1), ylim=(min(levels) - edge, max(levels) + edge))
         axis.set(xlabel="passes of EM", ylabel="mean log likelihood (nats a point)")
+
+
+check_types(__name__)

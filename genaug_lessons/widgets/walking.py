@@ -15,6 +15,7 @@ from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.langevin import langevin_step
 from genaug_lessons.models.score import Score, ScoreNetwork
 from genaug_lessons.random import normal, uniform
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.field import (
     KINDS,
     WIDE,
@@ -138,3 +139,6 @@ class WalkingExplorer(FieldExplorer):
     @staticmethod
     def _height(toy: PlaneMixture, sigma: float, x: Tensor) -> float:
         return toy.smoothed(sigma).log_density(x).mean().item()
+
+
+check_types(__name__)
