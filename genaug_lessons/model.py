@@ -3,16 +3,19 @@
 Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
 family with a way of its own (a full pass of EM, a chain of samples) returns its own from
 `updater()`: any function of a batch and a generator, with `names` and `set_rates` where it has
-learning rates. Nothing here knows how often an update is made: `training.py` iterates.
+learning rates, and `state_dict` and `load_state_dict` where it remembers anything between updates,
+as torch's optimisers do. Nothing here knows how often an update is made: `training.py` iterates.
 """
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Dataset, refuse_leaks
 
 Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
@@ -32,15 +35,20 @@ class Objective(NamedTuple):
 class Model(nn.Module):
     """What every trainable family shares.
 
+    Args:
+        shape: shape of one example, an int or a tuple.
+        classes: number of labels, at least 2; None for a model without labels.
+
     Attributes:
         shape: the shape of one example.
         classes: number of labels it knows; None for a model without labels.
         support: the values it works on, as in `data.Dataset`.
         stack: how many models are trained at once, for an ensemble; None for a single one.
-        takes_unlabelled: whether it learns from rows without a label, y = -1.
         takes_soft_labels: whether it learns from class probabilities, as Mixup makes them.
-        seen: ids of the rows it was trained on; None before.
-        steps_done: updates made so far.
+        needs_labels: whether it learns from labelled data only.
+        takes_unlabelled: whether it learns from rows without a label, y = -1, too.
+        seen: ids of the rows it was trained on; None before. A part of `state_dict`.
+        steps_done: updates made so far; a part of `state_dict`, too.
         defaults: training settings of the family; it rejects others. One without a batch size
             gets all rows in every batch.
     """
@@ -59,11 +67,11 @@ class Model(nn.Module):
         "schedule": "constant",
     }
 
-    def __init__(self, shape: int | tuple[int, ...]):
+    def __init__(self, shape: int | tuple[int, ...], *, classes: int | None = None):
         super().__init__()
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not self.shape or any(size < 1 for size in self.shape):
-            raise ValueError(f"shape must hold sizes of at least 1, got {shape}")
+        self.shape = check_shape(shape)
+        if classes is not None:
+            self.classes, self.needs_labels = count("classes", classes, 2), True
         self.seen: Tensor | None = None
         self.steps_done = 0
 
@@ -124,8 +132,7 @@ class Model(nn.Module):
         Raises:
             ValueError: n below 1; a label missing, unwanted or unknown.
         """
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n must be an integer of at least 1, got {n!r}")
+        n = count("n", n)
         if self.classes is None:
             if label is not None:
                 raise ValueError("label must not be given: this model knows no labels")
@@ -157,12 +164,45 @@ class Model(nn.Module):
             raise ValueError("label must be given: this model is conditional")
         return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)
 
+    def get_extra_state(self) -> Tensor:
+        """What `state_dict` holds besides tensors: `steps_done`, then the ids in `seen`, int64."""
+        ids = torch.empty(0, dtype=torch.int64) if self.seen is None else self.seen
+        return torch.cat([torch.tensor([self.steps_done]).to(ids), ids])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take `steps_done` and `seen` from what `get_extra_state` made of them."""
+        self.steps_done, self.seen = int(state[0]), state[1:] if len(state) > 1 else None
+
+    def _load_from_state_dict(self, state_dict, prefix, *arguments) -> None:
+        """As torch's, but a state without the rows seen, saved by an older version, says so."""
+        if (name := f"{prefix}_extra_state") not in state_dict:
+            state_dict = {**state_dict, name: self.get_extra_state()}
+            warnings.warn(
+                f"the state of this {type(self).__name__} does not say which rows it has seen, so "
+                "that a score on them is not noticed; set .seen to their ids",
+                stacklevel=4,
+            )
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+def check_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one example as a tuple of ints; raises a ValueError unless each is above 0."""
+    sizes = counts("shape", shape if isinstance(shape, Iterable) else (shape,))
+    if not sizes:
+        raise ValueError(f"shape must hold at least one size, got {shape!r}")
+    return sizes
+
 
 class GradientUpdate:
     """One update of gradient families: each objective takes a step of Adam on its parameters.
 
+    Frozen parameters, those with `requires_grad=False`, stay as they are.
+
     Attributes:
         batches_per_update: how many batches of `batch_size` rows one update is handed, as one.
+
+    Raises:
+        ValueError: every parameter is frozen.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
     """
@@ -171,6 +211,8 @@ class GradientUpdate:
 
     def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
         self.objectives = objectives
+        if not any(trainable(objective.parameters) for objective in objectives):
+            raise ValueError("model must have parameters to train, got only frozen ones")
         self.optimizers = [
             torch.optim.AdamW(
                 objective.parameters,
@@ -190,10 +232,12 @@ class GradientUpdate:
 
     def step(self, turn: int, loss: Tensor) -> Tensor:
         """One step down the loss of the objective whose turn it is; returns the loss."""
-        optimizer = self.optimizers[turn]
-        optimizer.zero_grad()
-        loss.backward(inputs=[p for p in self.objectives[turn].parameters if p.requires_grad])
-        optimizer.step()
+        parameters = self.objectives[turn].parameters
+        if learning := trainable(parameters):
+            for parameter in parameters:
+                parameter.grad = None
+            loss.backward(inputs=learning)
+            self.optimizers[turn].step()  # passes over parameters without a gradient
         return loss.detach()
 
     @property
@@ -206,3 +250,17 @@ class GradientUpdate:
         for name, optimizer in zip(self.names, self.optimizers, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rates[name]
+
+    def state_dict(self) -> dict[int, dict]:
+        """What the optimisers remember, by turn."""
+        return {turn: optimizer.state_dict() for turn, optimizer in enumerate(self.optimizers)}
+
+    def load_state_dict(self, state: Mapping[int, dict]) -> None:
+        """Have the optimisers remember this instead."""
+        for turn, optimizer in enumerate(self.optimizers):
+            optimizer.load_state_dict(state[turn])
+
+
+def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """The parameters that are not frozen."""
+    return [parameter for parameter in parameters if parameter.requires_grad]

@@ -257,26 +257,26 @@ DATA = {
 }
 
 MODELS = {
-    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold sizes of at least 1, got \(\)"),
+    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold at least one size, got \(\)"),
     "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
-    "no latent": (lambda: vae(rng(), latent=0), "latent must be at least 1, got 0"),
+    "no latent": (lambda: vae(rng(), latent=0), "latent must be an integer of at least 1, got 0"),
     "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
-        'likelihood must be "bernoulli" or "gaussian", got \'poisson\'',
+        r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
     ),
-    "one class": (lambda: vae(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
         lambda: Classifier(PICTURE, classes=1, generator=rng()),
-        "classes must be at least 2, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown network": (
         lambda: classifier(rng(), network="rnn"),
-        'network must be "mlp" or "cnn", got \'rnn\'',
+        r"network must be one of \['mlp', 'cnn'\], got 'rnn'",
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"must hold integers of at least 1, got \(64, 8, 0, 10\)",
+        r"hidden must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
@@ -319,7 +319,7 @@ MODELS = {
     ),
     "an autoencoder without a code": (
         lambda: autoencoder(rng(), latent=0),
-        "latent must be at least 1, got 0",
+        "latent must be an integer of at least 1, got 0",
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (
@@ -349,7 +349,10 @@ MODELS = {
     "a negative share": (lambda: gmm(rng(), pooled=-0.1), r"pooled must lie in \[0, 1\], got -0.1"),
     "more than everything": (lambda: gmm(rng(), sphere=1.1), r"sphere must lie in .* got 1.1"),
     "a share of NaN": (lambda: gmm(rng(), sphere=NAN), "sphere must lie in .* got nan"),
-    "a mixture of one class": (lambda: gmm(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "a mixture of one class": (
+        lambda: gmm(rng(), classes=1),
+        "classes must be .* at least 2, got 1",
+    ),
     "means of another shape": (
         lambda: gmm(rng(), shape=2, means=torch.zeros(3, 2)),
         r"means must have shape \(2, 2\), got \(3, 2\)",
@@ -368,12 +371,15 @@ MODELS = {
     ),
     "an unknown support": (
         lambda: gan(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
-    "a gan without latent": (lambda: gan(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a gan without latent": (
+        lambda: gan(rng(), latent=0),
+        "latent must be an integer of at least 1, got 0",
+    ),
     "a gan of one class": (
         lambda: gan(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "negative noise": (
         lambda: gan(rng(), instance_noise=-0.1),
@@ -409,11 +415,11 @@ MODELS = {
     ),
     "a score network of one class": (
         lambda: score_network(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown support of a score network": (
         lambda: score_network(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
     "no levels of noise": (
         lambda: score_network(rng(), sigmas=()),
@@ -497,11 +503,11 @@ MODELS = {
     ),
     "an rbm of one class": (
         lambda: rbm(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "unknown visible units": (
         lambda: rbm(rng(), visible="poisson"),
-        'visible must be "binary" or "gaussian", got \'poisson\'',
+        r"visible must be one of \['binary', 'gaussian'\], got 'poisson'",
     ),
     "a stack of nothing": (
         lambda: DBN(2, (), generator=rng()),
@@ -509,7 +515,7 @@ MODELS = {
     ),
     "a stack with an empty layer": (
         lambda: DBN(2, (3, 0), generator=rng()),
-        "hidden must be an integer of at least 1, got 0",
+        r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
         lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
@@ -641,12 +647,12 @@ TRAINING = {
     "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
     "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
     "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
-    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be at least 1, got 0"),
+    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
     "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
     "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
     "an unknown schedule": (
         lambda m: train(m, schedule="linear"),
-        'schedule must be "constant" or "cosine", got \'linear\'',
+        r"schedule must be one of \['constant', 'cosine'\], got 'linear'",
     ),
     "an unknown setting": (
         lambda m: train(m, learning_rate=0.1),

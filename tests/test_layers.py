@@ -13,10 +13,10 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: each part imports its own layer and those above it in this list.
 LAYERS = [
-    {"checks", "random", "machine", "progress"},
+    {"checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
-    {"training"},
+    {"copies", "training"},
     {"models"},
     {"stacking", "ensemble"},
     {"augment", "evaluate"},

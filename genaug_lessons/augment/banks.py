@@ -162,6 +162,14 @@ class _PerClassUpdate:
         for update in self.updates:
             update.set_rates(rates)
 
+    def state_dict(self) -> dict[int, dict]:
+        states = (getattr(update, "state_dict", dict)() for update in self.updates)
+        return {label: state for label, state in enumerate(states) if state}
+
+    def load_state_dict(self, state: Mapping[int, dict]) -> None:
+        for label, remembered in state.items():
+            self.updates[label].load_state_dict(remembered)
+
 
 def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset:
     """Synthetic examples (classes * per_class, *shape) from a conditional model, with labels.

@@ -233,7 +233,10 @@ def _run_arms(
                 yield None
         ensemble = Ensemble(members)
         ensemble.check_test(test)
-        for _ in training_steps(ensemble, source, steps=steps, generator=rng, **settings):
+        training = training_steps(  # going on: a start may have been trained already
+            ensemble, source, steps=steps, resume=True, generator=rng, **settings
+        )
+        for _ in training:
             pass
         yield arm.name, ensemble, time.process_time() - start
 

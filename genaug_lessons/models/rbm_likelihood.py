@@ -28,7 +28,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.models.rbm import RBM, check_count, softplus
+from genaug_lessons.checks import count
+from genaug_lessons.models.rbm import RBM, softplus
 from genaug_lessons.random import check_device, uniform
 
 MOST = 25  # units of a layer whose 2^25 states are still counted one by one
@@ -66,7 +67,7 @@ def exact_states(model: RBM, n: int, *, generator: torch.Generator) -> Tensor:
     Raises:
         ValueError: a hidden layer above 25 units, whose states cannot be counted.
     """
-    check_count("n", n, 1)
+    n = count("n", n)
     check_device(generator, model.device, "model")
     log_p = -torch.cat(list(_hidden_energies(model))).double()
     until = log_p.softmax(0).cumsum(0)
@@ -162,7 +163,7 @@ def annealed_log_partition(
 
     Source: Salakhutdinov & Murray 2008, ICML.
     """
-    check_count("runs", runs, 2)
+    runs = count("runs", runs, 2)
     check_device(generator, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
     v = start.draw_visible(start.b.expand(runs, -1), generator)
