@@ -119,11 +119,13 @@ class Model(nn.Module):
             raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
 
     def check_test(self, test: Dataset) -> None:
-        """Raise unless `test` holds labelled rows of the model's shape that it has not seen."""
+        """Raise unless `test` holds labelled rows of the model's shape and classes, none seen."""
         if test.shape != self.shape:
             raise ValueError(f"test must have examples of shape {self.shape}, got {test.shape}")
         if not test.labelled:
             raise ValueError("test must be labelled throughout: y = -1 has no right answer")
+        if test.classes != self.classes:
+            raise ValueError(f"test must have {self.classes} classes, got {test.classes}")
         refuse_leaks(self.seen, test, f"the {type(self).__name__.lower()}")
 
     def labels_for(self, n: int, label: int | Tensor | None) -> Tensor | None:

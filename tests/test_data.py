@@ -4,9 +4,11 @@ import gzip
 import math
 import os
 import pickle
+import re
 import runpy
 import shutil
 import struct
+import subprocess
 import sys
 import time
 from copy import deepcopy
@@ -606,6 +608,10 @@ def test_one_name_loads_training_rows_and_a_test_half(root, name):
 def test_what_can_be_reached_is_told(root):
     assert data.reachable() == {"digits": "embedded", "mnist": "ready", "fashion_mnist": "ready"}
     file_of(root).unlink()
+    assert "must hold MNIST/raw/train-images-idx3-ubyte" in data.reachable()["mnist"]
+
+
+def test_what_would_be_downloaded_is_told(nowhere):
     assert "downloaded, or set GENAUG_DATA" in data.reachable()["mnist"]
 
 
@@ -641,6 +647,38 @@ def test_a_corrupt_file_is_named(root, damage, said):
     assert "fetch it again" in str(found.value)
 
 
+def idx(*sizes, magic=2051, content=b""):
+    return gzip.compress(struct.pack(f">{1 + len(sizes)}i", magic, *sizes) + content)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pixels", "said"),
+    [
+        ((880, 27, 27), 880 * 27 * 27, r"must hold pictures of \(28, 28\), got \[27, 27\]"),
+        ((880, 1, 784), 880 * 784, r"must hold pictures of \(28, 28\), got \[1, 784\]"),
+        ((880, 0, 28), 0, r"must hold pictures of \(28, 28\), got \[0, 28\]"),
+        ((-880, -28, 28), 880 * 784, r"must hold pictures of \(28, 28\), got \[-28, 28\]"),
+        ((0, 28, 28), 0, "is cut short or corrupt: 0 bytes expected, got 0"),
+        ((-1, 28, 28), 0, "is cut short or corrupt: -784 bytes expected, got 0"),
+        ((2**22, 2**21, 2**21), 0, r"must hold pictures of \(28, 28\), got \[2097152, 2097152\]"),
+        ((2**31 - 1, 28, 28), 784, f"{(2**31 - 1) * 784} bytes expected, got 784"),
+    ],
+)
+def test_pictures_of_another_size_are_refused_and_the_file_is_named(root, sizes, pixels, said):
+    file_of(root).write_bytes(idx(*sizes, content=bytes(pixels)))
+    with pytest.raises(ValueError, match=said) as error:
+        data.mnist()
+    assert str(file_of(root)) in str(error.value) and "fetch it again" in str(error.value)
+
+
+def test_no_archive_is_unpacked_beyond_the_size_of_mnist(root, monkeypatch):
+    monkeypatch.setattr(images, "MOST_BYTES", 880 * 784 + 16)
+    assert len(data.mnist()) == 880
+    file_of(root).write_bytes(idx(1760, 28, 28, content=bytes(1760 * 784)))
+    with pytest.raises(ValueError, match=f"{1760 * 784} bytes expected, got {880 * 784};"):
+        data.mnist()
+
+
 def test_images_and_labels_that_do_not_match_are_both_named(root):
     labels = file_of(root, "t10k-labels-idx1").read_bytes()
     file_of(root, "train-labels-idx1").write_bytes(labels)
@@ -650,8 +688,73 @@ def test_images_and_labels_that_do_not_match_are_both_named(root):
 
 def test_a_data_root_that_is_no_folder_is_named(root, monkeypatch):
     monkeypatch.setenv("GENAUG_DATA", str(root / "elsewhere"))
-    with pytest.raises(FileNotFoundError, match=r"GENAUG_DATA must name a folder, got .*elsewhere"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"GENAUG_DATA must name a folder that you may read, got .*elsewhere",
+    ):
         data.mnist()
+
+
+def test_a_tilde_in_the_name_of_a_data_root_is_the_home_directory(root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setenv("GENAUG_DATA", f"~/{root.name}")
+    assert len(data.mnist()) == 880 and data.reachable()["mnist"] == "ready"
+
+
+WITHOUT_A_HOME = """
+import os, pathlib
+
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")
+
+pathlib.Path.home = classmethod(no_home)
+os.path.expanduser = lambda path: path
+from genaug_lessons import data
+assert len(data.digits()) == 1797
+print(data.reachable()["mnist"])
+try:
+    data.mnist()
+except FileNotFoundError as error:
+    print(error)
+"""
+
+
+def test_without_a_home_directory_the_embedded_digits_work_and_mnist_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("GENAUG_DATA", raising=False)
+    run = [sys.executable, "-c", WITHOUT_A_HOME]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(out) == 2 and out[0] == out[1]
+    assert "there is no home directory" in out[0] and "set GENAUG_DATA to a folder" in out[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["MNIST", "MNIST/raw", "MNIST/raw/train-labels-idx1-ubyte.gz", "."]
+)
+def test_what_may_not_be_read_is_named(root, monkeypatch, name):
+    allowed, closed = os.access, root / name
+    monkeypatch.setattr(os, "access", lambda path, how: path != closed and allowed(path, how))
+    said = f"{str(closed)!r} may not be read by you"
+    with pytest.raises(PermissionError, match=re.escape(said)):
+        data.mnist()
+    states = data.reachable()
+    assert said in states["mnist"]
+    assert (states["fashion_mnist"] == "ready") == (name != ".")
+
+
+@pytest.mark.parametrize("name", ["/nope", "x" * 5000])
+def test_what_can_be_reached_is_told_even_of_a_data_root_that_is_not_there(monkeypatch, name):
+    monkeypatch.setenv("GENAUG_DATA", name)
+    said = f"GENAUG_DATA must name a folder that you may read, got {name!r}"
+    assert data.reachable() == {"digits": "embedded", "mnist": said, "fashion_mnist": said}
+    with pytest.raises(FileNotFoundError, match=re.escape(said)):
+        data.mnist()
+
+
+def test_what_a_data_root_lacks_is_told(root):
+    file_of(root, "t10k-labels-idx1").unlink()
+    states = data.reachable()
+    assert "must hold MNIST/raw/t10k-images-idx3-ubyte" in states["mnist"]
+    assert states["fashion_mnist"] == "ready"
 
 
 def test_files_that_a_data_root_lacks_are_named(root):

@@ -57,7 +57,7 @@ def log_partition(model: RBM, *, layer: str | None = None) -> Tensor:
     if layer == "visible" and not countable:
         raise ValueError('layer must be "hidden" for Gaussian visible units, got "visible"')
     energies = _hidden_energies(model) if layer == "hidden" else _visible_energies(model)
-    return torch.stack([(-part).double().logsumexp(0) for part in energies]).logsumexp(0)
+    return torch.stack([(-part).cpu().double().logsumexp(0) for part in energies]).logsumexp(0)
 
 
 @torch.no_grad()
@@ -69,9 +69,9 @@ def exact_states(model: RBM, n: int, *, generator: torch.Generator) -> Tensor:
     """
     n = count("n", n)
     check_device(generator, model.device, "model")
-    log_p = -torch.cat(list(_hidden_energies(model))).double()
+    log_p = -torch.cat(list(_hidden_energies(model))).cpu().double()
     until = log_p.softmax(0).cumsum(0)
-    drawn = torch.searchsorted(until, uniform((n,), generator).double() * until[-1])
+    drawn = torch.searchsorted(until, uniform((n,), generator).cpu().double() * until[-1])
     h = _bits(drawn.clamp_max(len(until) - 1), model.hidden).to(model.W)
     return model.draw_visible(h, generator)
 
