@@ -1,4 +1,4 @@
-"""The same model many times at once: weights stacked, one batched product per layer.
+"""The same classifier many times at once: weights stacked, one batched operation per layer.
 
 A paired study trains one classifier per draw. Stacked, K small classifiers cost little more than
 one, because the time of a small step is the number of calls and not the arithmetic. Each of the K
@@ -16,8 +16,9 @@ from torch.nn import functional as F
 from genaug_lessons.data import Batch, Dataset, row_batches
 from genaug_lessons.data.dataset import as_float
 from genaug_lessons.model import Model, Objective
-from genaug_lessons.nn import Dropout
+from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import check_device
+from genaug_lessons.stacking import stacked
 from genaug_lessons.typed import check_types
 
 
@@ -31,10 +32,12 @@ class StackedData:
         ValueError: they do not agree, or one has no labels.
     """
 
+    soft_labels = False
+
     def __init__(self, datasets: Sequence[Dataset]):
         kinds = {
-            (len(each), each.shape, each.classes, each.support, each.x.dtype): 0
-            for each in datasets
+            (len(dataset), dataset.shape, dataset.classes, dataset.support, dataset.x.dtype): 0
+            for dataset in datasets
         }
         if len(kinds) != 1:
             raise ValueError(
@@ -43,13 +46,22 @@ class StackedData:
         if any(dataset.y is None for dataset in datasets):
             raise ValueError("datasets must have labels, got y=None")
         first, self.stack = datasets[0], len(datasets)
+        self.datasets = list(datasets)
         self.shape, self.classes, self.support = first.shape, first.classes, first.support
         self.x = torch.stack([dataset.x for dataset in datasets])  # (K, N, *shape)
         self.y = torch.stack([dataset.y for dataset in datasets])  # (K, N)
-        self.device, self.held_out = first.device, any(each.held_out for each in datasets)
-        self.labelled = all(each.labelled for each in datasets)
-        known = [dataset.ids for dataset in datasets if dataset.ids is not None]
-        self.ids = torch.cat(known) if known else None
+        self.device = first.device
+        self.held_out = any(dataset.held_out for dataset in datasets)
+        self.labelled = all(dataset.labelled for dataset in datasets)
+
+    @property
+    def ids(self) -> Tensor:
+        """Ids of all the rows behind all the data sets."""
+        return torch.cat([dataset.ids for dataset in self.datasets])
+
+    def parts(self) -> list[Dataset]:
+        """The data sets that batches are drawn from."""
+        return self.datasets
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
         """Batches without end: each of the K goes through its own rows in its own order."""
@@ -60,77 +72,35 @@ class StackedData:
             yield Batch(as_float(self.x[which, index]), self.y[which, index], self.labelled)
 
 
-class StackedLinear(nn.Module):
-    """K dense layers as one batched product: (K, B, inputs) -> (K, B, outputs)."""
-
-    def __init__(self, layers: Sequence[nn.Linear]):
-        super().__init__()
-        self.weight = _stack([layer.weight.T for layer in layers])  # (K, inputs, outputs)
-        self.bias = _stack([layer.bias[None] for layer in layers])  # (K, 1, outputs)
-
-    def forward(self, x: Tensor) -> Tensor:
-        return torch.baddbmm(self.bias, x, self.weight)
-
-
-class StackedConv2d(nn.Module):
-    """K convolutions as one with K groups: (K, B, C, H, W) -> (K, B, D, H, W)."""
-
-    def __init__(self, layers: Sequence[nn.Conv2d]):
-        super().__init__()
-        self.weight = _stack([layer.weight for layer in layers])  # (K, D, C, 3, 3)
-        self.bias = _stack([layer.bias for layer in layers])  # (K, D)
-        self.padding = layers[0].padding
-
-    def forward(self, x: Tensor) -> Tensor:
-        models = len(x)
-        side_by_side = x.transpose(0, 1).flatten(1, 2)  # (B, K * C, H, W)
-        out = F.conv2d(
-            side_by_side,
-            self.weight.flatten(0, 1),
-            self.bias.flatten(),
-            padding=self.padding,
-            groups=models,
-        )
-        return out.unflatten(1, (models, -1)).transpose(0, 1)
-
-
 class Ensemble(Model):
     """K classifiers of one architecture, trained together and each as if alone.
 
     Args:
-        models: classifiers that differ in their weights only; they are copied, not changed.
+        models: classifiers that differ in the values of their parameters and buffers only; they
+            are copied, not changed. What is frozen (`requires_grad=False`) stays frozen.
 
     Raises:
-        ValueError: no models, or models of different architectures.
+        ValueError: no models, models of different architectures, models that are no classifiers or
+            have objectives of their own, or a tensor in them that could not be stacked.
     """
 
     needs_labels = True
+    takes_soft_labels = True
 
-    def __init__(self, models: Sequence[Model]):
-        architectures = {f"{model.shape}, {model.network}" for model in models}
-        if len(architectures) != 1:
-            raise ValueError(f"models must share one architecture, got {sorted(architectures)}")
-        super().__init__(models[0].shape)
-        self.stack, self.classes, self.support = len(models), models[0].classes, models[0].support
+    def __init__(self, models: Sequence[Classifier]):
+        _check_alike(models)
+        first = models[0]
+        super().__init__(first.shape)
+        self.stack, self.classes, self.support = len(models), first.classes, first.support
         seen = [model.seen for model in models if model.seen is not None]
         self.seen = torch.cat(seen).unique() if seen else None
         self.steps_done = max(model.steps_done for model in models)
-        self.defaults = models[0].defaults
-        self.layers = nn.ModuleList(
-            _stacked_layer(alike)
-            for alike in zip(*(model.network for model in models), strict=True)
-        )
+        self.defaults = first.defaults
+        self.members = stacked(models)
 
     def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
         """Logits (K, B, classes) for x (K, B, *shape)."""
-        for layer in self.layers:
-            if isinstance(layer, Dropout):
-                x = layer(x, generator)
-            elif isinstance(layer, (StackedLinear, StackedConv2d)):
-                x = layer(x)
-            else:  # layers without weights treat every example alike
-                x = layer(x.flatten(0, 1)).unflatten(0, x.shape[:2])
-        return x
+        return self.members(x, generator)
 
     def objectives(self) -> list[Objective]:
         """The sum over the models of each one's mean cross-entropy, in nats."""
@@ -139,7 +109,8 @@ class Ensemble(Model):
             logits = self(batch.x, generator).flatten(0, 1)
             return len(batch.x) * F.cross_entropy(logits, batch.y.flatten(0, 1))
 
-        return [Objective("cross-entropy", list(self.parameters()), cross_entropy)]
+        learnable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        return [Objective("cross-entropy", learnable, cross_entropy)]
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
@@ -159,16 +130,54 @@ class Ensemble(Model):
         return (self.predict(test.values) == test.y).float().mean(-1)
 
 
-def _stacked_layer(layers: Sequence[nn.Module]) -> nn.Module:
-    if isinstance(layers[0], nn.Linear):
-        return StackedLinear(layers)
-    if isinstance(layers[0], nn.Conv2d):
-        return StackedConv2d(layers)
-    return layers[0]
+def _check_alike(models: Sequence[Classifier]) -> None:
+    """Raise a ValueError unless one architecture and one loss serve all the models."""
+    if not models:
+        raise ValueError("models must share one architecture, got []")
+    for model in models:
+        if not isinstance(model, Classifier):
+            raise ValueError(f"models must be classifiers, got {type(model).__name__}")
+        if type(model).objectives is not Classifier.objectives:
+            raise ValueError(
+                "models must learn by the cross-entropy of all classifiers, "
+                f"got {type(model).__name__} with objectives of its own"
+            )
+    first = _architecture(models[0])
+    for model in models[1:]:
+        other = _architecture(model)
+        for name in {**first, **other}:
+            if first.get(name) != other.get(name):
+                raise ValueError(
+                    f"models must share one architecture, got {name or 'models'}: "
+                    f"{_in_words(first.get(name))} and {_in_words(other.get(name))}"
+                )
 
 
-def _stack(weights: list[Tensor]) -> nn.Parameter:
-    return nn.Parameter(torch.stack(weights).detach().clone())
+def _architecture(model: Model) -> dict[str, tuple[type, dict[str, str]]]:
+    """Name of each part of the model -> its type, and its settings and tensors in words."""
+    return {name: (type(part), _settings(part)) for name, part in model.named_modules()}
+
+
+def _settings(part: nn.Module) -> dict[str, str]:
+    """What makes the part what it is, apart from the values of its tensors."""
+    settings = {
+        name: str(value)
+        for name, value in vars(part).items()
+        if isinstance(value, (bool, int, float, str, tuple))
+        and name not in ("training", "steps_done")
+    }
+    tensors = [*part.named_parameters(recurse=False), *part.named_buffers(recurse=False)]
+    return settings | {
+        name: f"{tuple(tensor.shape)} {tensor.dtype} requires_grad={tensor.requires_grad}"
+        for name, tensor in tensors
+    }
+
+
+def _in_words(part: tuple[type, dict[str, str]] | None) -> str:
+    if part is None:
+        return "nothing"
+    kind, settings = part
+    return f"{kind.__name__}({', '.join(f'{name}={value}' for name, value in settings.items())})"
 
 
 check_types(__name__)

@@ -3,16 +3,19 @@
 Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
 family with a way of its own (a full pass of EM, a chain of samples) returns its own from
 `updater()`: any function of a batch and a generator, with `names` and `set_rates` where it has
-learning rates. Nothing here knows how often an update is made: `training.py` iterates.
+learning rates, and `state_dict` and `load_state_dict` where it remembers anything between updates,
+as torch's optimisers do. Nothing here knows how often an update is made: `training.py` iterates.
 """
 
-from collections.abc import Callable, Mapping
+import warnings
+from collections.abc import Callable, Iterable, Mapping
 from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Dataset, refuse_leaks
 from genaug_lessons.typed import check_types
 
@@ -33,14 +36,20 @@ class Objective(NamedTuple):
 class Model(nn.Module):
     """What every trainable family shares.
 
+    Args:
+        shape: shape of one example, an int or a tuple.
+        classes: number of labels, at least 2; None for a model without labels.
+
     Attributes:
         shape: the shape of one example.
         classes: number of labels it knows; None for a model without labels.
         support: the values it works on, as in `data.Dataset`.
         stack: how many models are trained at once, for an ensemble; None for a single one.
-        takes_unlabelled: whether it learns from rows without a label, y = -1.
-        seen: ids of the rows it was trained on; None before.
-        steps_done: updates made so far.
+        takes_soft_labels: whether it learns from class probabilities, as Mixup makes them.
+        needs_labels: whether it learns from labelled data only.
+        takes_unlabelled: whether it learns from rows without a label, y = -1, too.
+        seen: ids of the rows it was trained on; None before. A part of `state_dict`.
+        steps_done: updates made so far; a part of `state_dict`, too.
         defaults: training settings of the family; it rejects others. One without a batch size
             gets all rows in every batch.
     """
@@ -49,6 +58,7 @@ class Model(nn.Module):
     classes: int | None = None
     needs_labels = False
     takes_unlabelled = False
+    takes_soft_labels = False
     stack: int | None = None
     defaults: Mapping[str, object] = {
         "batch_size": 64,
@@ -58,11 +68,11 @@ class Model(nn.Module):
         "schedule": "constant",
     }
 
-    def __init__(self, shape: int | tuple[int, ...]):
+    def __init__(self, shape: int | tuple[int, ...], *, classes: int | None = None):
         super().__init__()
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not self.shape or any(size < 1 for size in self.shape):
-            raise ValueError(f"shape must hold sizes of at least 1, got {shape}")
+        self.shape = check_shape(shape)
+        if classes is not None:
+            self.classes, self.needs_labels = count("classes", classes, 2), True
         self.seen: Tensor | None = None
         self.steps_done = 0
 
@@ -100,15 +110,23 @@ class Model(nn.Module):
         if self.needs_labels and not (self.takes_unlabelled or data.labelled):
             name = type(self).__name__
             raise ValueError(f"data must be labelled throughout: {name} cannot learn y = -1")
+        if data.soft_labels and self.classes is not None and not self.takes_soft_labels:
+            name = type(self).__name__
+            raise ValueError(
+                f"data must have one label a row: {name} cannot learn the labels that Mixup and "
+                "CutMix blend"
+            )
         if data.device.type != self.device.type:
             raise ValueError(f"data must be on the model's device {self.device}, got {data.device}")
 
     def check_test(self, test: Dataset) -> None:
-        """Raise unless `test` holds labelled rows of the model's shape that it has not seen."""
+        """Raise unless `test` holds labelled rows of the model's shape and classes, none seen."""
         if test.shape != self.shape:
             raise ValueError(f"test must have examples of shape {self.shape}, got {test.shape}")
         if not test.labelled:
             raise ValueError("test must be labelled throughout: y = -1 has no right answer")
+        if test.classes != self.classes:
+            raise ValueError(f"test must have {self.classes} classes, got {test.classes}")
         refuse_leaks(self.seen, test, f"the {type(self).__name__.lower()}")
 
     def labels_for(self, n: int, label: int | Tensor | None) -> Tensor | None:
@@ -117,8 +135,7 @@ class Model(nn.Module):
         Raises:
             ValueError: n below 1; a label missing, unwanted or unknown.
         """
-        if not isinstance(n, int) or n < 1:
-            raise ValueError(f"n must be an integer of at least 1, got {n!r}")
+        n = count("n", n)
         if self.classes is None:
             if label is not None:
                 raise ValueError("label must not be given: this model knows no labels")
@@ -150,12 +167,45 @@ class Model(nn.Module):
             raise ValueError("label must be given: this model is conditional")
         return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)
 
+    def get_extra_state(self) -> Tensor:
+        """What `state_dict` holds besides tensors: `steps_done`, then the ids in `seen`, int64."""
+        ids = torch.empty(0, dtype=torch.int64) if self.seen is None else self.seen
+        return torch.cat([torch.tensor([self.steps_done]).to(ids), ids])
+
+    def set_extra_state(self, state: Tensor) -> None:
+        """Take `steps_done` and `seen` from what `get_extra_state` made of them."""
+        self.steps_done, self.seen = int(state[0]), state[1:] if len(state) > 1 else None
+
+    def _load_from_state_dict(self, state_dict, prefix, *arguments) -> None:
+        """As torch's, but a state without the rows seen, saved by an older version, says so."""
+        if (name := f"{prefix}_extra_state") not in state_dict:
+            state_dict = {**state_dict, name: self.get_extra_state()}
+            warnings.warn(
+                f"the state of this {type(self).__name__} does not say which rows it has seen, so "
+                "that a score on them is not noticed; set .seen to their ids",
+                stacklevel=4,
+            )
+        super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+def check_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
+    """The shape of one example as a tuple of ints; raises a ValueError unless each is above 0."""
+    sizes = counts("shape", shape if isinstance(shape, Iterable) else (shape,))
+    if not sizes:
+        raise ValueError(f"shape must hold at least one size, got {shape!r}")
+    return sizes
+
 
 class GradientUpdate:
     """One update of gradient families: each objective takes a step of Adam on its parameters.
 
+    Frozen parameters, those with `requires_grad=False`, stay as they are.
+
     Attributes:
         batches_per_update: how many batches of `batch_size` rows one update is handed, as one.
+
+    Raises:
+        ValueError: every parameter is frozen.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
     """
@@ -164,6 +214,8 @@ class GradientUpdate:
 
     def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
         self.objectives = objectives
+        if not any(trainable(objective.parameters) for objective in objectives):
+            raise ValueError("model must have parameters to train, got only frozen ones")
         self.optimizers = [
             torch.optim.AdamW(
                 objective.parameters,
@@ -184,10 +236,11 @@ class GradientUpdate:
     def step(self, turn: int, loss: Tensor) -> Tensor:
         """One step down the loss of the objective whose turn it is; returns the loss."""
         parameters = self.objectives[turn].parameters
-        gradients = torch.autograd.grad(loss, parameters)
-        for parameter, gradient in zip(parameters, gradients, strict=True):
-            parameter.grad = gradient
-        self.optimizers[turn].step()
+        if learning := trainable(parameters):
+            for parameter in parameters:
+                parameter.grad = None
+            loss.backward(inputs=learning)
+            self.optimizers[turn].step()  # passes over parameters without a gradient
         return loss.detach()
 
     @property
@@ -200,6 +253,20 @@ class GradientUpdate:
         for name, optimizer in zip(self.names, self.optimizers, strict=True):
             for group in optimizer.param_groups:
                 group["lr"] = rates[name]
+
+    def state_dict(self) -> dict[int, dict]:
+        """What the optimisers remember, by turn."""
+        return {turn: optimizer.state_dict() for turn, optimizer in enumerate(self.optimizers)}
+
+    def load_state_dict(self, state: Mapping[int, dict]) -> None:
+        """Have the optimisers remember this instead."""
+        for turn, optimizer in enumerate(self.optimizers):
+            optimizer.load_state_dict(state[turn])
+
+
+def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
+    """The parameters that are not frozen."""
+    return [parameter for parameter in parameters if parameter.requires_grad]
 
 
 check_types(__name__)

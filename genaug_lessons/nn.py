@@ -45,7 +45,7 @@ def _initialise(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn
 
 def dropout_mask(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:
     """1 where a value is kept and 0, with probability p, where it is dropped; float32."""
-    return uniform(shape, generator).ge_(p)
+    return (uniform(shape, generator) >= p).float()
 
 
 def inverted_dropout(x: Tensor, mask: Tensor, p: float) -> Tensor:

@@ -6,7 +6,8 @@ shows. Print that line under the figure: screen readers and tests read it.
     print(plots.image_grid(images))
 
 Nothing is told by colour alone: markers and line styles differ too, and the colours are
-Okabe and Ito's, which colour-blind readers can tell apart.
+Okabe and Ito's, which colour-blind readers can tell apart. Names (of curves, arms, rows) are drawn
+as they are; labels of axes may hold mathematics, as in "$x_1$".
 """
 
 import io
@@ -16,6 +17,8 @@ from itertools import cycle
 import matplotlib.pyplot as plt
 import numpy as np
 import torch
+from matplotlib.artist import Artist
+from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
@@ -47,6 +50,11 @@ def image_grid(
         about: what the pictures are, for the alt text.
         boxes: (N, M, 4) rectangles (left, top, right, bottom) in pixels to outline; zeros for none.
     """
+    if not isinstance(images, Tensor):
+        raise ValueError(
+            "images must be a tensor (N, 1 or 3, H, W), such as the values of a data set, "
+            f"got {type(images).__name__}"
+        )
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
     boxes = torch.zeros(len(images), 0, 4) if boxes is None else boxes
@@ -55,6 +63,7 @@ def image_grid(
     scale = 255 if images.dtype == torch.uint8 else 1
     x = (images.detach().float() / scale).clamp(0, 1).cpu()
     columns = columns or len(x)
+    rows = [str(row) for row in rows]
     lines = -(-len(x) // columns)
     side = min(0.8 * max(1, x.shape[3] / x.shape[2]), 9 / columns)  # inches across a picture
     label_width = 0.085 * max(map(len, rows), default=0)
@@ -74,7 +83,7 @@ def image_grid(
             for box in boxes[place].tolist():
                 _outline(axis, *box)
     for label, axis in zip(rows, axes[:, 0], strict=False):
-        axis.set_ylabel(label, rotation=0, ha="right", va="center")
+        axis.set_ylabel(label, rotation=0, ha="right", va="center", parse_math=False)
     figure.subplots_adjust(0.01 + label_width / size[0], 0.01, 0.99, 0.99, 0.06, 0.06)
     named = f" ({'; '.join(rows)})" if rows else ""
     boxed = f", {boxes.any(-1).sum()} boxes" if boxes.shape[1] else ""
@@ -103,15 +112,15 @@ def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str
     if not curves or not all(map(len, curves.values())):
         raise ValueError("curves must hold at least one value for each name, and one name")
     figure, axis = plt.subplots(figsize=(6, 3))
-    said, longest = [], max(map(len, curves.values()))
+    said, lines, longest = [], [], max(map(len, curves.values()))
     for (name, values), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(LINES)):
         span = max(1, len(values) // 100)
         kept = np.asarray(values[: len(values) // span * span]).reshape(-1, span)
         steps = span * (np.arange(len(kept)) + 1)
-        axis.plot(steps, kept.mean(1), linestyle=dash, color=colour, label=name)
+        lines += axis.plot(steps, kept.mean(1), linestyle=dash, color=colour)
         said.append(f"{name} from {values[0]:.3g} to {kept[-1].mean():.3g}")
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend()
+    _legend(axis, dict(zip(curves, lines, strict=True)))
     return show(figure, f"{ylabel} over {longest} {xlabel}s: {', '.join(said)}")
 
 
@@ -130,12 +139,12 @@ def curves(
     if not lengths or not len(at) or set(lengths) != {len(at)}:
         raise ValueError(f"values must hold one for each of the {len(at)} places, got {lengths}")
     figure, axis = plt.subplots(figsize=(6, 3))
-    looks = zip(cycle(COLOURS), cycle(LINES), cycle(MARKERS))
+    lines, looks = {}, zip(cycle(COLOURS), cycle(LINES), cycle(MARKERS))
     for name, measured in values.items():
         colour, dash, marker = next(looks)
-        axis.plot(at, measured, color=colour, linestyle=dash, marker=marker, label=name)
+        [lines[name]] = axis.plot(at, measured, color=colour, linestyle=dash, marker=marker)
     axis.set(xlabel=xlabel, ylabel=ylabel)
-    axis.legend()
+    _legend(axis, lines)
     said = (f"{name} from {each[0]:.3g} to {each[-1]:.3g}" for name, each in values.items())
     where = f"{xlabel} from {at[0]:.3g} to {at[-1]:.3g}"
     return show(figure, f"{ylabel} over {where}: {', '.join(said)}")
@@ -195,15 +204,15 @@ def samples(points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "
         axes: what is along the two axes.
     """
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
-    said = []
+    said, sets = [], {}
     for (name, x), colour, marker in zip(points.items(), cycle(COLOURS), cycle(MARKERS)):
         if x.ndim != 2 or x.shape[1] != 2:
             raise ValueError(f"points must be (N, 2) for each name, got {name}: {tuple(x.shape)}")
         x = x.detach().cpu()
-        axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7, label=name)
+        sets[name] = axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7)
         said.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")
     axis.set(xlabel=axes[0], ylabel=axes[1], aspect="equal")
-    axis.legend(loc="upper left", bbox_to_anchor=(1, 1))
+    _legend(axis, sets, loc="upper left", bbox_to_anchor=(1, 1))
     return show(figure, f"points in the plane, {'; '.join(said)}")
 
 
@@ -230,7 +239,8 @@ def layers(networks: Mapping[str, str]) -> str:
             for x in _UNITS:
                 line = {"arrowstyle": _HEADS[link], "linewidth": 1.5}
                 axis.annotate("", (x, height + 0.8), (x, height + 0.2), arrowprops=line)
-        axis.set(xlim=(-1.6, 2.4), ylim=(-0.4, most - 0.6), title=name.replace(" ", "\n", 1))
+        axis.set(xlim=(-1.6, 2.4), ylim=(-0.4, most - 0.6))
+        axis.set_title(name.replace(" ", "\n", 1), parse_math=False)
         axis.set_axis_off()
     said = "; ".join(f"{name}: {network}" for name, network in networks.items())
     return show(figure, f"{len(networks)} networks, from the lowest layer up: {said}")
@@ -249,7 +259,8 @@ def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) ->
         axis.plot(mean, row, "o", color=COLOURS[0])
         axis.annotate(f"{mean:+.1f}", (mean, row), (0, 6), textcoords="offset points", ha="center")
     axis.axvline(0, color="0.4", linestyle="--", linewidth=1)
-    axis.set(yticks=range(len(effects)), yticklabels=list(effects), xlabel=xlabel)
+    axis.set_yticks(range(len(effects)), list(effects), parse_math=False)
+    axis.set_xlabel(xlabel)
     axis.set_ylim(len(effects) - 0.5, -0.7)
     axis.spines[["top", "right"]].set_visible(False)
     said = [
@@ -257,6 +268,13 @@ def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) ->
         for name, (mean, low, high) in effects.items()
     ]
     return show(figure, f"{xlabel}: {'; '.join(said)}")
+
+
+def _legend(axis: Axes, drawn: Mapping[str, Artist], **place) -> None:
+    """A legend of what was drawn, by name; matplotlib would leave out names that begin with _."""
+    legend = axis.legend(drawn.values(), map(str, range(len(drawn))), **place)
+    for text, name in zip(legend.get_texts(), drawn, strict=True):
+        text.set(text=name, parse_math=False)
 
 
 def show(figure: Figure, line: str) -> str:

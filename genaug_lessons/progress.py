@@ -4,11 +4,8 @@ In a notebook it is one line of HTML, emptied at the end so that the saved page 
 in a terminal it is tqdm. Jupyter's own tqdm bar would stay in the file as a broken widget.
 """
 
-import signal
-import threading
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
 from html import escape
 
 REDRAW_SECONDS = 0.2
@@ -17,20 +14,6 @@ REDRAW_SECONDS = 0.2
 def progress(items: Iterable, total: int, label: str) -> Iterator:
     """The items one by one, with a bar that says how many of `total` are done."""
     return _notebook_bar(items, total, label) if _in_notebook() else _terminal_bar(items, label)
-
-
-@contextmanager
-def deferred_interrupt() -> Iterator[threading.Event]:
-    """Within the block an interrupt only sets the event, so that nothing is left half done."""
-    interrupted = threading.Event()
-    if threading.current_thread() is not threading.main_thread():
-        yield interrupted
-        return
-    before = signal.signal(signal.SIGINT, lambda *_: interrupted.set())
-    try:
-        yield interrupted
-    finally:
-        signal.signal(signal.SIGINT, before)
 
 
 def _in_notebook() -> bool:

@@ -3,23 +3,33 @@
     for step in training_steps(model, dataset, steps=500, generator=rng):
         print(step.index, step.losses)
 
-Pausing is not calling next; an interrupt between steps leaves a usable model. `fit` is the same
-loop without looking.
+Pausing is not calling next. A step is made whole or not at all: an interrupt waits until it is
+done, and what breaks it off (a second interrupt, an error, a loss that is no longer finite) takes
+the training back to where it was some moments before. The model can be used and the same iterator
+goes on in each case. `fit` is the same loop without looking.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import partial
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import choice, count, number
+from genaug_lessons.copies import Copies, Copy
 from genaug_lessons.data import Batch, Dataset, Leak
+from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.model import Model, Update
-from genaug_lessons.progress import deferred_interrupt, progress
+from genaug_lessons.progress import progress
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
+
+
+class Diverged(FloatingPointError):
+    """A loss or a weight became infinite or NaN; the model is as it was some steps before."""
 
 
 class Step(NamedTuple):
@@ -34,13 +44,22 @@ class Step(NamedTuple):
 class Training:
     """An iterator of updates.
 
+    A step that is broken off takes the training back to its newest copy: that of the step before
+    where steps are slow, else one of the last tenth of a second or so.
+
+    Raises:
+        Diverged: a loss is not finite, which a CPU notices at once and others at the next copy, or
+            weights are not. The training is back at a copy from which it went on well.
+
     Attributes:
         model: the model, usable between any two steps.
         steps: updates this run makes in all.
         rates: objective -> learning rate, changeable while it runs; the schedule multiplies it.
             Empty for families that have none.
+        ids: of the rows that the model sees from the first step on.
         history: loss name -> one scalar tensor per step made (`losses()` turns them to floats).
         monitored: monitor name -> list of (step, value).
+        copies: of model and update, to go back to.
     """
 
     model: Model
@@ -52,9 +71,13 @@ class Training:
     generator: torch.Generator
     monitors: Mapping[str, Callable[[Model], float]]
     monitor_every: int
+    ids: Tensor | None
     index: int = 0
     history: dict[str, list[Tensor]] = field(default_factory=dict)
     monitored: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
+
+    def __post_init__(self):
+        self.copies = Copies(self.model, self.update)
 
     @property
     def lr(self) -> float:
@@ -74,17 +97,17 @@ class Training:
     def __next__(self) -> Step:
         if self.index >= self.steps:
             raise StopIteration
-        if self.rates:
-            factor = _lr_factor(self.schedule, self.index / self.steps)
-            self.update.set_rates({name: factor * rate for name, rate in self.rates.items()})
-        self.model.train()
-        losses = self.update(next(self.batches), self.generator)
-        self.model.eval()
-        self.index += 1
-        self.model.steps_done += 1
-        for name, loss in losses.items():
-            self.history.setdefault(name, []).append(loss)
-        return Step(self.index, losses, self._look())
+        with deferred_interrupt():
+            try:
+                self._copy_if_due()
+                losses = self._make_step()
+            except FloatingPointError as error:
+                self._go_back(sound=True)
+                raise Diverged(f"{error}: {self._advice()}") from None
+            except BaseException:
+                self._go_back()
+                raise
+            return Step(self.index, losses, self._look())
 
     def __repr__(self) -> str:
         return f"Training of {type(self.model).__name__}: {self.index} of {self.steps} steps"
@@ -97,13 +120,83 @@ class Training:
         if not self.rates:
             raise AttributeError(f"{type(self.model).__name__} is trained without a learning rate")
 
+    def _make_step(self) -> dict[str, Tensor]:
+        if self.rates:
+            factor = _lr_factor(self.schedule, self.index / self.steps)
+            self.update.set_rates({name: factor * rate for name, rate in self.rates.items()})
+        if self.index == 0:
+            self.model.seen = _union(self.model.seen, self.ids)
+        self.model.train()
+        losses = self.update(next(self.batches), self.generator)
+        self.model.eval()
+        self.index += 1
+        self.model.steps_done += 1
+        for name, loss in losses.items():
+            self.history.setdefault(name, []).append(loss)
+            if loss.device.type == "cpu":  # on others, to look at a number is to wait for it
+                self._check_loss(name, loss)
+        if self.index == self.steps:
+            self._check_finite()
+        return losses
+
     def _look(self) -> dict[str, float]:
         if self.index % self.monitor_every and self.index != self.steps:
             return {}
-        values = {name: monitor(self.model) for name, monitor in self.monitors.items()}
+        try:
+            values = {name: monitor(self.model) for name, monitor in self.monitors.items()}
+        finally:
+            self.model.eval()
         for name, value in values.items():
             self.monitored.setdefault(name, []).append((self.index, value))
         return values
+
+    def _copy_if_due(self) -> None:
+        if self.copies.due():
+            self._check_finite()
+            self.copies.keep(self.index, {name: len(kept) for name, kept in self.history.items()})
+
+    def _go_back(self, *, sound: bool = False) -> None:
+        """Be as at the newest copy, or at the newest whose weights gave finite losses."""
+        self.model.eval()
+        kept = self.copies.kept
+        if not kept:
+            return
+        while sound and len(kept) > 1 and not self._is_sound(kept[-1]):
+            kept.pop()
+        self.index, lengths, *_ = self.copies.restore()
+        whole = {name: losses[: lengths.get(name, 0)] for name, losses in self.history.items()}
+        self.history = {name: losses for name, losses in whole.items() if losses}
+        for looks in self.monitored.values():
+            looks[:] = [(index, value) for index, value in looks if index <= self.index]
+
+    def _is_sound(self, copy: Copy) -> bool:
+        newer = self._losses_since(copy).values()
+        return bool(newer) and all(losses[0].isfinite() for losses in newer)
+
+    def _losses_since(self, copy: Copy) -> dict[str, list[Tensor]]:
+        newer = {name: values[copy.lengths.get(name, 0) :] for name, values in self.history.items()}
+        return {name: losses for name, losses in newer.items() if losses}
+
+    def _check_finite(self) -> None:
+        """Raise a FloatingPointError unless losses since the newest copy and all weights are."""
+        kept = self.copies.kept
+        for name, losses in self._losses_since(kept[-1]).items() if kept else ():
+            values = torch.stack(losses)
+            if not values.isfinite().all():
+                self._check_loss(name, values[~values.isfinite()][0])
+        for name, weight in self.model.named_parameters():
+            if weight.requires_grad and not weight.isfinite().all():
+                raise FloatingPointError(f"{name} is not finite after step {self.index}")
+
+    def _check_loss(self, name: str, loss: Tensor) -> None:
+        if not math.isfinite(value := loss.item()):
+            raise FloatingPointError(f"{name} is {value} at step {self.index} of {self.steps}")
+
+    def _advice(self) -> str:
+        remedy = "data of a smaller scale, such as standardised data"
+        if self.rates:
+            remedy = f"lr below {max(self.rates.values()):g}, or {remedy}"
+        return f"training is back at step {self.index}, where the model can be used; try {remedy}"
 
 
 def training_steps(
@@ -131,18 +224,13 @@ def training_steps(
 
     Raises:
         ValueError: data of the wrong shape, support or device; steps or batch_size below 1; a
-            setting the family does not know; a trained model without `resume`.
+            setting the family does not know, or out of range; a trained model without `resume`.
         Leak: the data are a test half.
     """
     data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
-    settings = _checked_settings(model, settings)
-    counts = {"batch_size": 1, **settings, "steps": steps}
-    for name in ("steps", "batch_size"):
-        value = counts[name]
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} must be an integer of at least 1, got {value!r}")
-    if monitor_every < 1:
-        raise ValueError(f"monitor_every must be at least 1, got {monitor_every}")
+    _check_kinds(model, data)
+    settings, monitors = _checked_settings(model, settings), _checked_monitors(monitors)
+    steps, monitor_every = count("steps", steps), count("monitor_every", monitor_every)
     if data.held_out:
         raise Leak("data must not be a test half: train on the labelled part or the pool instead")
     model.check_data(data)
@@ -152,37 +240,51 @@ def training_steps(
             f"model was already trained for {model.steps_done} steps: pass resume=True to go on, "
             "or make a new one to start afresh"
         )
-    schedule, monitors = settings.pop("schedule", "constant"), monitors or {}
+    schedule = settings.pop("schedule", "constant")
     batch_size = settings.pop("batch_size", None)
     update = model.updater(**settings)
-    model.seen = _union(model.seen, data.ids)
     if batch_size is not None:
         batch_size *= getattr(update, "batches_per_update", 1)
     batches = data.batches(batch_size, generator)
     rates = dict.fromkeys(getattr(update, "names", ()), settings.get("lr"))
     return Training(
-        model, steps, rates, schedule, update, batches, generator, monitors, monitor_every
+        model, steps, rates, schedule, update, batches, generator, monitors, monitor_every, data.ids
     )
 
 
 def fit(model: Model, data, *, steps: int, show_progress: bool = True, **arguments) -> Training:
     """`training_steps` run to its end, with a progress bar. Returns the finished `Training`.
 
-    Interrupting ends it after the step under way: model and history stay usable, and a further
-    `fit(..., resume=True)` goes on from there.
+    An interrupt ends it after the step under way, says so in one sentence, and ends what stands
+    behind it, too: the cell, the loop, the study. The model stays usable, and a further
+    `fit(..., resume=True)` goes on from there. A second interrupt does not wait for the step.
+
+    Raises:
+        KeyboardInterrupt: it was interrupted.
+        Diverged: a loss or a weight became infinite or NaN.
     """
     training = training_steps(model, data, steps=steps, **arguments)
-    with deferred_interrupt() as interrupted:
-        for step in progress(training, steps, type(model).__name__) if show_progress else training:
-            if interrupted.is_set():
-                print(f"interrupted after {step.index} of {steps} steps; the model can be used")
-                break
+    try:
+        for _ in progress(training, steps, type(model).__name__) if show_progress else training:
+            pass
+    except KeyboardInterrupt:
+        print(f"interrupted after {training.index} of {steps} steps; the model can be used")
+        raise
     return training
 
 
 def _lr_factor(schedule: str, done: float) -> float:
     """1 for "constant"; for "cosine" from 1 at the start to 0 at the end (arXiv:1608.03983)."""
     return 1.0 if schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
+
+
+def _check_kinds(model: Model, data) -> None:
+    if not isinstance(model, Model):
+        raise ValueError(f"model must be a Model of this package, got {type(model).__name__}")
+    if not hasattr(data, "batches"):
+        raise ValueError(
+            f"data must be a Dataset, an Augmented data set or a tensor, got {type(data).__name__}"
+        )
 
 
 def _checked_settings(model: Model, settings: dict) -> dict:
@@ -193,12 +295,30 @@ def _checked_settings(model: Model, settings: dict) -> dict:
             f"it has {sorted(model.defaults)}"
         )
     settings = {**model.defaults, **settings}
-    schedule = settings.get("schedule", "constant")
-    if schedule not in ("constant", "cosine"):
-        raise ValueError(f'schedule must be "constant" or "cosine", got {schedule!r}')
-    if "lr" in settings and not settings["lr"] > 0:
-        raise ValueError(f"lr must be above 0, got {settings['lr']}")
-    return settings
+    checks = {
+        "batch_size": count,
+        "lr": partial(number, above=0),
+        "weight_decay": partial(number, least=0),
+        "schedule": partial(choice, known=("constant", "cosine")),
+        "betas": _betas,
+    }
+    return {
+        name: checks[name](name, value) if name in checks else value
+        for name, value in settings.items()
+    }
+
+
+def _betas(name: str, values) -> tuple[float, float]:
+    if not isinstance(values, Sequence) or len(values) != 2:
+        raise ValueError(f"{name} must be two numbers in [0, 1), got {values!r}")
+    return tuple(number(f"each of {name}", value, least=0, below=1) for value in values)
+
+
+def _checked_monitors(monitors) -> Mapping[str, Callable[[Model], float]]:
+    monitors = {} if monitors is None else monitors
+    if not isinstance(monitors, Mapping) or not all(map(callable, monitors.values())):
+        raise ValueError(f"monitors must map names to functions of the model, got {monitors!r}")
+    return monitors
 
 
 def _union(seen: Tensor | None, ids: Tensor | None) -> Tensor | None:

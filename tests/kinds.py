@@ -6,15 +6,17 @@ A new family adds one line to `KINDS` for each of its variants.
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
+from operator import attrgetter
 from typing import Any
 
 import pytest
 import torch
+from torch import nn
 
 from genaug_lessons import data
 from genaug_lessons.augment import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
-from genaug_lessons.model import Model
+from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
@@ -25,7 +27,8 @@ from genaug_lessons.models.nce import EnergyModel, UniformNoise
 from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.score import ScoreNetwork
 from genaug_lessons.models.vae import VAE
-from genaug_lessons.random import generator, spawn, uniform
+from genaug_lessons.nn import BatchNorm, linear
+from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import Training, fit
 
 PICTURE = (1, 8, 8)
@@ -108,6 +111,80 @@ def dbn(rng: torch.Generator, shape=PICTURE, **settings) -> DBN:
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
     """Three small classifiers as one."""
     return Ensemble([classifier(each, **settings) for each in spawn(rng, 3)])
+
+
+class LinearAutoencoder(Model):
+    """A reader's own model: r(x) = V W x, written with einsum or with matrix products.
+
+    With einsum, the gradients are laid out in memory differently from the weights.
+    """
+
+    def __init__(self, rng: torch.Generator, shape: int = 2, code: int = 3, einsum: bool = True):
+        super().__init__(shape)
+        self.einsum = einsum
+        self.W = nn.Parameter(0.3 * normal((code, shape), rng))
+        self.V = nn.Parameter(0.3 * normal((shape, code), rng))
+
+    def reconstruct(self, x: torch.Tensor) -> torch.Tensor:
+        """r(x), (B, D)."""
+        if not self.einsum:
+            return x @ self.W.T @ self.V.T
+        z = torch.einsum("bd,zd->bz", x, self.W)
+        return torch.einsum("bz,dz->bd", z, self.V)
+
+    def objectives(self) -> list[Objective]:
+        """The squared error of the reconstruction."""
+
+        def loss(batch: data.Batch, rng: torch.Generator) -> torch.Tensor:
+            return (self.reconstruct(batch.x) - batch.x).square().sum(1).mean()
+
+        return [Objective("squared error", [self.W, self.V], loss)]
+
+
+class Residual(nn.Module):
+    """x + f(x), with normalisation before and within f."""
+
+    def __init__(self, width: int, rng: torch.Generator):
+        super().__init__()
+        self.inner = nn.Sequential(
+            nn.LayerNorm(width, device=rng.device),
+            nn.Sequential(linear(width, width, generator=rng), nn.ReLU()),
+            BatchNorm(width, device=rng.device),
+        )
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        """(B, width) -> (B, width)."""
+        return x + self.inner(x)
+
+
+class ResidualClassifier(Model):
+    """A reader's own model of blocks within blocks, with normalisation."""
+
+    def __init__(self, rng: torch.Generator, shape=PICTURE, width: int = 12):
+        super().__init__(shape, classes=10)
+        size = torch.Size(self.shape).numel()
+        blocks = nn.Sequential(Residual(width, rng), nn.Sequential(Residual(width, rng)))
+        ends = linear(size, width, generator=rng), linear(width, 10, generator=rng)
+        self.network = nn.Sequential(nn.Flatten(), ends[0], blocks, ends[1])
+
+    def objectives(self) -> list[Objective]:
+        """Cross-entropy in nats per example."""
+
+        def cross_entropy(batch: data.Batch, rng: torch.Generator) -> torch.Tensor:
+            return nn.functional.cross_entropy(self.network(batch.x), batch.y)
+
+        return [Objective("cross-entropy", list(self.parameters()), cross_entropy)]
+
+
+def frozen(make: Callable[..., Model], part: str) -> Callable[..., Model]:
+    """A maker of the same models with one part frozen."""
+
+    def make_frozen(rng: torch.Generator, **settings) -> Model:
+        model = make(rng, **settings)
+        attrgetter(part)(model).requires_grad_(False)
+        return model
+
+    return make_frozen
 
 
 @dataclass(frozen=True)
@@ -282,6 +359,11 @@ KINDS = (
         moons,
         "labels samples chains stack",
     ),
+    _kind("einsum", LinearAutoencoder, moons, ""),
+    _kind("residual classifier", ResidualClassifier, lambda: split().labelled, ""),
+    _kind("vae with a frozen encoder", frozen(vae, "encoder"), lambda: split().pool, "samples"),
+    _kind("gan with a frozen layer", frozen(gan, "critic.0"), moons, "samples game", shape=2),
+    _kind("rbm with frozen weights", frozen(rbm, "W"), lambda: split().pool, "samples chains"),
 )
 
 

@@ -15,6 +15,7 @@ from genaug_lessons.augment import (
     Augmented,
     Compose,
     Crop,
+    CutMix,
     Erase,
     Flip,
     Mixup,
@@ -247,6 +248,63 @@ def test_share_of_every_batch_is_exactly_augmented(share, size, stack):
             assert torch.equal(batch.y.float(), values if source is by_bank else 0 * values)
 
 
+class Lift(Transform):
+    """Adds 10 to whatever it is given, pictures and all, and keeps count of the rows."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_batch(self, batch, generator):
+        self.rows.append(batch.y.shape[-1])
+        return batch._replace(x=batch.x + 10 + uniform(batch.x.shape, generator, 0, 0.1))
+
+
+@pytest.mark.parametrize("stack", [None, 3])
+@pytest.mark.parametrize(("share", "size"), [(0.0, 8), (0.25, 8), (0.5, 7), (1.0, 8)])
+def test_with_a_bank_the_transform_changes_the_whole_batch(share, size, stack):
+    lift = Lift()
+    data, synthetic = painted(0, stack=stack), painted(1, rows=20, stack=stack)
+    source = Augmented(data, bank=synthetic, transform=lift, share=share)
+    for batch in itertools.islice(source.batches(size, cpu()), 10):
+        values = batch.x[..., 0, 0, 0]
+        assert values.shape == batch.y.shape == ((size,) if stack is None else (stack, size))
+        assert torch.equal(values.floor(), 10 + batch.y)  # each was changed, once
+        assert (batch.y.sum(-1) == round(share * size)).all()  # and the share is the bank's
+    assert lift.rows == [size] * 10
+
+
+def test_a_bank_and_a_transform_are_the_one_after_the_other():
+    data, synthetic = (
+        Dataset(pictures(30, 1, 2, 2, seed=s), torch.arange(30) % 2, 2) for s in (1, 2)
+    )
+    both = Augmented(data, bank=synthetic, transform=[Lift(), Mixup(2)], share=0.25)
+    mixed = Augmented(data, bank=synthetic, share=0.25)
+    after = Augmented(mixed, transform=[Lift(), Mixup(2)], share=1.0)
+    pairs = zip(both.batches(8, cpu()), after.batches(8, cpu()), strict=False)
+    for found, exact in itertools.islice(pairs, 10):
+        assert torch.equal(found.x, exact.x) and torch.equal(found.y, exact.y)
+    assert torch.equal(both.ids, after.ids) and both.soft_labels and after.soft_labels
+    assert both.parts() == [data, synthetic]
+
+
+@pytest.mark.parametrize("extra", [{"bank": painted(1)}, {"transform": Flip()}], ids=str)
+@pytest.mark.parametrize(
+    ("share", "size", "message"),
+    [
+        (0.005, 64, "share must give at least one row of a batch of 64, got 0.005"),
+        (0.5, 1, "share must give at least one row of a batch of 1, got 0.5"),
+        (0.995, 64, "share must leave a real row in a batch of 64, got 0.995"),
+        (0.8, 2, "share must leave a real row in a batch of 2, got 0.8"),
+        (0.5, 0, "batch_size must be an integer of at least 1, got 0"),
+    ],
+)
+def test_a_share_that_no_batch_of_this_size_can_have_is_refused_at_once(
+    share, size, message, extra
+):
+    with pytest.raises(ValueError, match=message):
+        Augmented(painted(0), share=share, **extra).batches(size, cpu())
+
+
 @pytest.mark.parametrize("extra", [{"bank": painted(1)}, {"transform": Mixup(2)}], ids=str)
 def test_share_of_nothing_leaves_the_batches_of_the_data_as_they_are(extra):
     data = Dataset(pictures(30, 1, 2, 2), torch.arange(30) % 2, 2)
@@ -271,8 +329,8 @@ def test_data_without_labels_can_be_transformed():
     batch = next(Augmented(data, transform=Label(), share=0.5).batches(4, cpu()))
     assert batch.y is None
     assert (batch.x[:2] == 1).all() and (batch.x[2:] < 1).all()
-    with pytest.raises(ValueError, match="Mixup blends the labels"):
-        next(Augmented(data, transform=Mixup(2)).batches(4, cpu()))
+    with pytest.raises(ValueError, match=r"data must be labelled .* Mixup blends the labels"):
+        Augmented(data, transform=Mixup(2))
 
 
 def test_augmented_data_know_what_they_are_made_of():
@@ -315,7 +373,7 @@ def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw(
 def test_unconditional_model_is_refused_with_advice():
     with pytest.raises(ValueError, match=r"must be conditional.*PerClass"):
         bank(VAE(2, generator=cpu()), per_class=3, generator=cpu())
-    with pytest.raises(ValueError, match="per_class must be at least 1, got 0"):
+    with pytest.raises(ValueError, match="per_class must be an integer of at least 1, got 0"):
         bank(Echo(), per_class=0, generator=cpu())
 
 
@@ -398,13 +456,24 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
 @pytest.mark.parametrize(
     ("make", "message"),
     [
-        (lambda: Augmented(painted(0)), "exactly one of bank and transform"),
-        (lambda: Augmented(painted(0), bank=painted(1), transform=Flip()), "exactly one of bank"),
+        (lambda: Augmented(painted(0)), "bank or transform must be given, got neither"),
         (lambda: Augmented(painted(0), transform=Flip(), share=1.5), r"share .*\[0, 1\], got 1.5"),
         (lambda: Augmented(painted(0), bank=painted(1, stack=2)), "bank must be stacked"),
         (
             lambda: Augmented(painted(0), bank=Dataset(torch.zeros(4, 2))),
             r"bank must look like the data: shape \(1, 2, 2\) and 2 classes, got \(2,\) and None",
+        ),
+        (
+            lambda: Augmented(painted(0), transform=Mixup(3)),
+            r"data must have 3 classes for Mixup\(classes=3.* got 2",
+        ),
+        (
+            lambda: Augmented(painted(0), transform=[Flip(), [Mixup(2), CutMix(10)]]),
+            r"data must have 10 classes for CutMix\(classes=10.* got 2",
+        ),
+        (
+            lambda: Augmented(painted(0), bank=painted(1), transform=Mixup(3)),
+            r"data must have 3 classes for Mixup\(classes=3.* got 2",
         ),
         (lambda: Affine(scale=1.0), r"scale must lie in \[0, 1\), got 1.0"),
         (lambda: Affine(rotation=-1.0), "rotation must be at least 0, got -1"),

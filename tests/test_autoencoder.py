@@ -492,9 +492,9 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
-        ({"latent": 0}, "latent must be at least 1, got 0"),
+        ({"latent": 0}, "latent must be an integer of at least 1, got 0"),
         ({"code": "softmax"}, "code must be one of .*'tanh'.* got 'softmax'"),
-        ({"network": "rnn"}, r"network must be one of \('mlp', 'cnn'\), got 'rnn'"),
+        ({"network": "rnn"}, r"network must be one of \['mlp', 'cnn'\], got 'rnn'"),
         ({"loss": "hinge"}, "loss must be one of .*'squared'.* got 'hinge'"),
         ({"corruption": "gaussian"}, r"corruption must be .* GaussianNoise\(0.3\), got 'gaussian'"),
         ({"contraction": -0.1}, "contraction must be at least 0, got -0.1"),
@@ -506,7 +506,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
         ({"contraction": 0.1, "hidden": (5,)}, r"got 'mlp', \(5,\) and 'sigmoid'"),
         ({"contraction": 0.1, "network": "cnn"}, "penalty needs .*got 'cnn'"),
         ({"tied": True, "network": "cnn"}, 'tied weights need network="mlp", got "cnn"'),
-        ({"hidden": (0,)}, "layer sizes must be at least 1"),
+        ({"hidden": (0,)}, "hidden must hold integers of at least 1"),
     ],
 )
 def test_impossible_settings_are_refused(settings, said):
@@ -531,7 +531,7 @@ def test_impossible_settings_are_refused(settings, said):
         ),
         (
             lambda: classifier_from(small(), classes=1, generator=cpu()),
-            "classes must be at least 2, got 1",
+            "classes must be an integer of at least 2, got 1",
         ),
         (
             lambda: classifier_from(small(), classes=2, dropout=1.0, generator=cpu()),

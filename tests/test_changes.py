@@ -127,7 +127,7 @@ def test_bad_input_is_refused():
         ChangesExplorer(None, x[0], torch.zeros(1))
     with pytest.raises(ValueError, match=r"labels must be one for each .*got \(3,\) for 2"):
         ChangesExplorer(None, x, torch.zeros(3))
-    with pytest.raises(ValueError, match=r"at least one picture, got \(0,\) for 0"):
+    with pytest.raises(ValueError, match=r"x must be pictures .*, got shape \(0, "):
         ChangesExplorer(None, x[:0], torch.zeros(0))
 
 

@@ -3,10 +3,17 @@
 import gzip
 import math
 import os
+import pickle
+import re
 import runpy
 import shutil
+import struct
+import subprocess
 import sys
+import time
+from copy import deepcopy
 from dataclasses import replace
+from hashlib import blake2b
 from itertools import islice
 
 import numpy as np
@@ -17,9 +24,10 @@ from kinds import run, split
 from scipy import stats
 from sklearn.mixture import GaussianMixture
 
-from genaug_lessons import data, machine
+from genaug_lessons import augment, data, machine
 from genaug_lessons.data import images
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator
 
 TOYS = {
@@ -68,7 +76,9 @@ def test_rows_keep_their_label_and_their_id(chosen):
 
 
 def test_one_row_is_a_data_set_of_one_row():
-    assert torch.equal(rows(9)[4].x, torch.tensor([[4.0]]))
+    for four in (4, np.int64(4), torch.tensor(4)):
+        assert torch.equal(rows(9)[four].x, torch.tensor([[4.0]]))
+        assert rows(9)[four].ids.tolist() == [4]
     assert [row.ids.item() for row in rows(3)] == [0, 1, 2]
 
 
@@ -82,9 +92,86 @@ def test_a_part_of_a_test_half_is_a_test_half():
     assert split().test.to("cpu").held_out
 
 
-def test_ids_of_different_sources_never_meet():
-    sources = [images.row_ids(name, 60_000) for name in ("digits", "MNIST train", "MNIST t10k")]
-    assert len(torch.cat(sources).unique()) == 180_000
+# ids
+
+
+def test_equal_rows_have_one_id_in_whatever_data_set_they_come():
+    digits = data.digits()
+    for other in (
+        data.Dataset(digits.x.clone()),  # of another support, without labels
+        data.Dataset(digits.x.flatten(1)),
+        data.Dataset(digits.x.permute(1, 2, 3, 0).contiguous().permute(3, 0, 1, 2)),
+        data.Dataset(digits.x.clone().requires_grad_()),
+        data.Dataset(digits.x, synthetic=True),
+        digits.to("cpu"),
+    ):
+        assert torch.equal(other.ids.cpu(), digits.ids.cpu())
+    order = torch.arange(1797).flip(0)
+    assert torch.equal(data.Dataset(digits.x[order]).ids, digits.ids.flip(0))
+    assert torch.equal(digits[40:50].ids, data.digits().ids[40:50])
+
+
+def test_ids_are_blake2b_of_the_rows_little_endian_floats():
+    x = torch.tensor([[0.0, 0.2], [-0.0, 0.2], [1.0, 0.0]])
+    exact = [
+        int.from_bytes(
+            blake2b(struct.pack("<2f", *row), digest_size=8).digest(), "little", signed=True
+        )
+        for row in ([0.0, 0.2], [0.0, 0.2], [1.0, 0.0])
+    ]
+    assert data.Dataset(x).ids.tolist() == exact
+    assert data.Dataset(x).ids.device == x.device
+
+
+def test_a_picture_in_bytes_and_in_floats_is_the_same_row():
+    x = torch.arange(256, dtype=torch.uint8).view(64, 4)
+    ids = data.Dataset(x, support="unit").ids
+    assert len(ids.unique()) == 64
+    for floats in (x / 255, x.float().div(255), torch.from_numpy(x.numpy() / 255).float()):
+        assert torch.equal(data.Dataset(floats).ids, ids)
+
+
+def test_rows_that_differ_in_one_bit_have_different_ids():
+    x = torch.rand(5000, 784, generator=generator(0, "cpu"))
+    near = x.clone()
+    near[torch.arange(5000), torch.arange(5000) % 784] += 2**-20
+    assert len(torch.cat([data.Dataset(x).ids, data.Dataset(near).ids]).unique()) == 10_000
+
+
+def test_ids_are_made_when_asked_for_and_once(monkeypatch):
+    module, asked = sys.modules[data.Dataset.__module__], []
+    real = module.content_ids
+    monkeypatch.setattr(module, "content_ids", lambda x: asked.append(len(x)) or real(x))
+    points = data.Dataset(torch.rand(30, 2), torch.arange(30) % 2, 2)
+    part = points[:10].to("cpu")
+    next(points.batches(8, generator(0, "cpu")))
+    source = augment.Augmented(points, bank=points)
+    assert not asked
+    assert torch.equal(part.ids, points.ids[:10])
+    assert asked == [10, 30]
+    assert torch.equal(points[5:].ids, replace(points, y=1 - points.y).ids[5:])
+    assert len(source.ids) == 60
+    assert asked == [10, 30]
+
+
+def test_changed_rows_keep_the_ids_of_those_they_were_made_from():
+    points = data.Dataset(torch.rand(4, 2))
+    assert torch.equal(replace(points, x=points.x + 1).ids, points.ids)
+    assert torch.equal(data.Dataset(points.x + 1, ids=torch.arange(4)).ids, torch.arange(4))
+
+
+def test_ids_survive_pickling_and_copies():
+    points = data.Dataset(torch.rand(4, 2), ids=torch.arange(4))
+    for copy in (pickle.loads(pickle.dumps(points)), deepcopy(points)):
+        assert torch.equal(copy.ids, points.ids)
+    assert torch.equal(deepcopy(data.digits()).ids, data.digits().ids)
+
+
+def test_sixty_thousand_pictures_get_their_ids_in_less_than_a_second():
+    x = torch.randint(256, (60_000, 784), dtype=torch.uint8, generator=generator(0, "cpu"))
+    start = time.process_time()
+    assert len(data.Dataset(x, support="unit").ids) == 60_000
+    assert time.process_time() - start < 1
 
 
 # batches
@@ -195,6 +282,88 @@ def test_a_development_split_leaves_a_test_set_of_its_own_alone():
     assert given.test.held_out
 
 
+def own_digits(**settings):
+    """The embedded digits as somebody else would bring them."""
+    digits = data.digits()
+    return data.Dataset(digits.x.clone(), digits.y.clone(), 10, **settings)
+
+
+def judge(of, steps=1):
+    model = Classifier(of.shape, classes=of.classes, hidden=(4,), generator=generator(0))
+    run(model, of, steps)
+    return model
+
+
+def test_a_model_that_learnt_from_your_own_rows_may_not_be_scored_on_them():
+    own = own_digits()
+    for learnt in (own, data.split(own, labels_per_class=5, draw=0).candidates):
+        for test in (own, data.digits(), own_digits(support="unit")[:900]):
+            with pytest.raises(data.Leak, match="the classifier has seen"):
+                judge(learnt).accuracy(test)
+    judge(data.split(own, labels_per_class=5, draw=0).labelled).accuracy(split().test)
+
+
+def test_your_own_test_set_is_guarded_as_well():
+    own = own_digits()
+    with pytest.raises(data.Leak, match="dataset must hold rows that are not in test: all 1797"):
+        data.split(own, own_digits(), labels_per_class=5, draw=0)
+    found = data.split(own, own[300:700], labels_per_class=5, draw=0)
+    assert len(found.candidates) == 1397
+    assert not numbers(found.candidates) & numbers(found.test)
+    assert found.test.y.tolist() == own.y[300:700].tolist()
+    judge(found.labelled).accuracy(found.test)
+    with pytest.raises(data.Leak, match="has seen 100 of the 400 rows"):
+        judge(own[:400]).accuracy(found.test)
+
+
+def test_a_model_fitted_before_the_split_gives_leaks_away():
+    own = own_digits(support="unit")
+    for rows in (own, own.x):  # a data set, and a bare tensor
+        vae = VAE((1, 8, 8), hidden=(4,), latent=2, generator=generator(0))
+        run(vae, rows, 1)
+        assert set(vae.seen.tolist()) == numbers(data.digits())
+
+
+def test_a_bank_that_holds_test_rows_is_a_leak_although_nobody_kept_track():
+    found = data.split(own_digits(), labels_per_class=5, draw=0)
+    stolen = data.Dataset(found.test.x[:70], found.test.y[:70], 10, synthetic=True)
+    with pytest.raises(data.Leak, match="has seen 70 of"):
+        judge(augment.Augmented(found.labelled, bank=stolen)).accuracy(found.test)
+
+
+def test_rows_repeated_before_a_split_stay_on_one_side():
+    few = data.digits()[:300]
+    often = torch.randint(300, (900,), generator=generator(0, "cpu"))
+    repeated = data.Dataset(few.x[often], few.y[often], 10)  # as random oversampling does
+    found = data.split(repeated, labels_per_class=3, draw=0)
+    train, test = numbers(found.candidates), numbers(found.test)
+    assert not train & test
+    assert len(found.candidates) + len(found.test) == 900
+    for side in (train, test):
+        assert len(side) > 100
+    again = data.halves(repeated)[1]
+    assert torch.equal(again.x, found.test.x)
+    judge(found.labelled).accuracy(found.test)
+
+
+def test_equal_rows_with_different_labels_stay_on_one_side_too():
+    x = torch.rand(40, 3).repeat(2, 1)
+    found = data.halves(data.Dataset(x, torch.arange(2).repeat_interleave(40), 2))
+    assert not numbers(found[0]) & numbers(found[1])
+    assert len(found[0]) + len(found[1]) == 80
+
+
+def test_a_split_of_different_rows_is_what_it_always_was():
+    number = torch.arange(30)
+    y = number % 3
+    order = torch.randperm(30, generator=torch.Generator().manual_seed(20260801))
+    exact = {int(n) for label in range(3) for n in order[y[order] == label][:5]}
+    plain = data.Dataset(number.float()[:, None], y, 3)
+    train, test = data.halves(plain)
+    assert test.x[:, 0].int().tolist() == sorted(exact)
+    assert train.x[:, 0].int().tolist() == sorted({*range(30)} - exact)
+
+
 def test_your_own_rows_get_ids_so_that_leaks_are_caught():
     points = data.two_moons().sample(100, generator=generator(0))
     first, again = (data.split(points, labels_per_class=9, draw=draw) for draw in (0, 1))
@@ -212,6 +381,8 @@ def test_joined_data_hold_both_parts_row_for_row():
     assert torch.equal(found.x, torch.cat([labelled.x, pool.x]))
     assert torch.equal(found.y, torch.cat([labelled.y, pool.y]))
     assert torch.equal(found.ids, torch.cat([labelled.ids, pool.ids]))
+    bare = data.join(own_digits(support="unit")[:3], data.Dataset(pool.x, support="unit"))
+    assert torch.equal(bare.ids, torch.cat([data.digits().ids[:3], pool.ids]))
     assert not found.labelled
     assert data.join(labelled, split().test).held_out
 
@@ -437,6 +608,10 @@ def test_one_name_loads_training_rows_and_a_test_half(root, name):
 def test_what_can_be_reached_is_told(root):
     assert data.reachable() == {"digits": "embedded", "mnist": "ready", "fashion_mnist": "ready"}
     file_of(root).unlink()
+    assert "must hold MNIST/raw/train-images-idx3-ubyte" in data.reachable()["mnist"]
+
+
+def test_what_would_be_downloaded_is_told(nowhere):
     assert "downloaded, or set GENAUG_DATA" in data.reachable()["mnist"]
 
 
@@ -472,6 +647,38 @@ def test_a_corrupt_file_is_named(root, damage, said):
     assert "fetch it again" in str(found.value)
 
 
+def idx(*sizes, magic=2051, content=b""):
+    return gzip.compress(struct.pack(f">{1 + len(sizes)}i", magic, *sizes) + content)
+
+
+@pytest.mark.parametrize(
+    ("sizes", "pixels", "said"),
+    [
+        ((880, 27, 27), 880 * 27 * 27, r"must hold pictures of \(28, 28\), got \[27, 27\]"),
+        ((880, 1, 784), 880 * 784, r"must hold pictures of \(28, 28\), got \[1, 784\]"),
+        ((880, 0, 28), 0, r"must hold pictures of \(28, 28\), got \[0, 28\]"),
+        ((-880, -28, 28), 880 * 784, r"must hold pictures of \(28, 28\), got \[-28, 28\]"),
+        ((0, 28, 28), 0, "is cut short or corrupt: 0 bytes expected, got 0"),
+        ((-1, 28, 28), 0, "is cut short or corrupt: -784 bytes expected, got 0"),
+        ((2**22, 2**21, 2**21), 0, r"must hold pictures of \(28, 28\), got \[2097152, 2097152\]"),
+        ((2**31 - 1, 28, 28), 784, f"{(2**31 - 1) * 784} bytes expected, got 784"),
+    ],
+)
+def test_pictures_of_another_size_are_refused_and_the_file_is_named(root, sizes, pixels, said):
+    file_of(root).write_bytes(idx(*sizes, content=bytes(pixels)))
+    with pytest.raises(ValueError, match=said) as error:
+        data.mnist()
+    assert str(file_of(root)) in str(error.value) and "fetch it again" in str(error.value)
+
+
+def test_no_archive_is_unpacked_beyond_the_size_of_mnist(root, monkeypatch):
+    monkeypatch.setattr(images, "MOST_BYTES", 880 * 784 + 16)
+    assert len(data.mnist()) == 880
+    file_of(root).write_bytes(idx(1760, 28, 28, content=bytes(1760 * 784)))
+    with pytest.raises(ValueError, match=f"{1760 * 784} bytes expected, got {880 * 784};"):
+        data.mnist()
+
+
 def test_images_and_labels_that_do_not_match_are_both_named(root):
     labels = file_of(root, "t10k-labels-idx1").read_bytes()
     file_of(root, "train-labels-idx1").write_bytes(labels)
@@ -481,8 +688,73 @@ def test_images_and_labels_that_do_not_match_are_both_named(root):
 
 def test_a_data_root_that_is_no_folder_is_named(root, monkeypatch):
     monkeypatch.setenv("GENAUG_DATA", str(root / "elsewhere"))
-    with pytest.raises(FileNotFoundError, match=r"GENAUG_DATA must name a folder, got .*elsewhere"):
+    with pytest.raises(
+        FileNotFoundError,
+        match=r"GENAUG_DATA must name a folder that you may read, got .*elsewhere",
+    ):
         data.mnist()
+
+
+def test_a_tilde_in_the_name_of_a_data_root_is_the_home_directory(root, monkeypatch):
+    monkeypatch.setenv("HOME", str(root.parent))
+    monkeypatch.setenv("GENAUG_DATA", f"~/{root.name}")
+    assert len(data.mnist()) == 880 and data.reachable()["mnist"] == "ready"
+
+
+WITHOUT_A_HOME = """
+import os, pathlib
+
+def no_home(path):
+    raise RuntimeError("Could not determine home directory.")
+
+pathlib.Path.home = classmethod(no_home)
+os.path.expanduser = lambda path: path
+from genaug_lessons import data
+assert len(data.digits()) == 1797
+print(data.reachable()["mnist"])
+try:
+    data.mnist()
+except FileNotFoundError as error:
+    print(error)
+"""
+
+
+def test_without_a_home_directory_the_embedded_digits_work_and_mnist_says_what_to_do(monkeypatch):
+    monkeypatch.delenv("GENAUG_DATA", raising=False)
+    run = [sys.executable, "-c", WITHOUT_A_HOME]
+    out = subprocess.run(run, capture_output=True, text=True, check=True).stdout.splitlines()
+    assert len(out) == 2 and out[0] == out[1]
+    assert "there is no home directory" in out[0] and "set GENAUG_DATA to a folder" in out[0]
+
+
+@pytest.mark.parametrize(
+    "name", ["MNIST", "MNIST/raw", "MNIST/raw/train-labels-idx1-ubyte.gz", "."]
+)
+def test_what_may_not_be_read_is_named(root, monkeypatch, name):
+    allowed, closed = os.access, root / name
+    monkeypatch.setattr(os, "access", lambda path, how: path != closed and allowed(path, how))
+    said = f"{str(closed)!r} may not be read by you"
+    with pytest.raises(PermissionError, match=re.escape(said)):
+        data.mnist()
+    states = data.reachable()
+    assert said in states["mnist"]
+    assert (states["fashion_mnist"] == "ready") == (name != ".")
+
+
+@pytest.mark.parametrize("name", ["/nope", "x" * 5000])
+def test_what_can_be_reached_is_told_even_of_a_data_root_that_is_not_there(monkeypatch, name):
+    monkeypatch.setenv("GENAUG_DATA", name)
+    said = f"GENAUG_DATA must name a folder that you may read, got {name!r}"
+    assert data.reachable() == {"digits": "embedded", "mnist": said, "fashion_mnist": said}
+    with pytest.raises(FileNotFoundError, match=re.escape(said)):
+        data.mnist()
+
+
+def test_what_a_data_root_lacks_is_told(root):
+    file_of(root, "t10k-labels-idx1").unlink()
+    states = data.reachable()
+    assert "must hold MNIST/raw/t10k-images-idx3-ubyte" in states["mnist"]
+    assert states["fashion_mnist"] == "ready"
 
 
 def test_files_that_a_data_root_lacks_are_named(root):

@@ -213,7 +213,7 @@ def test_unless_told_there_are_two_layers_100_steps_10_draws_and_dropout_of_30_p
 
 def changed(model, before):
     """The numbers of the layers that are no longer what they were."""
-    now = model.state_dict()
+    now = dict(model.named_parameters())
     return {int(name.split(".")[1]) for name in now if not torch.equal(now[name], before[name])}
 
 

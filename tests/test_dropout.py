@@ -242,7 +242,7 @@ def test_max_norm_of_a_convolution_takes_all_inputs_of_a_channel_together():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        (lambda: all_masks(0), "n must lie in 1 to 20, .* got 0"),
+        (lambda: all_masks(0), "n must be an integer of at least 1, got 0"),
         (lambda: all_masks(21), "n must lie in 1 to 20, .* got 21"),
         (lambda: max_norm(torch.ones(2, 2), 0.0), "limit must be above 0, got 0.0"),
         (

@@ -55,6 +55,7 @@ from genaug_lessons.training import training_steps
 
 NAN, HUGE = float("nan"), float("inf")
 X, Y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
+ROWS = torch.arange(8.0).view(4, 2)
 
 
 def rng():
@@ -115,8 +116,11 @@ DATA = {
     "y of another type": (lambda: Dataset(X, [0, 1, 0, 1], 2), "y must be an int64 .* got list"),
     "y of another dtype": (lambda: Dataset(X, Y.float(), 2), "y must be an int64 .*float32"),
     "y of another length": (lambda: Dataset(X, Y[:3], 2), r"y must have shape \(4,\).* got \(3,\)"),
-    "y without classes": (lambda: Dataset(X, Y), "classes must be at least 2 .* got None"),
-    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be at least 2 .* got 1"),
+    "y without classes": (
+        lambda: Dataset(X, Y),
+        "classes must be an integer of at least 2, got None",
+    ),
+    "one class only": (lambda: Dataset(X, 0 * Y, 1), "classes must be .* at least 2, got 1"),
     "a label too high": (lambda: Dataset(X, Y + 1, 2), "y must hold labels from 0 to 1.* 1 to 2"),
     "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
     "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
@@ -127,13 +131,82 @@ DATA = {
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",
     ),
     "a class without rows": (
-        lambda: data.split(Dataset(X, Y, 3), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
         "asked for 1, class 2 has 0",
     ),
     "nothing left for the pool": (
-        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), labels_per_class=1, draw=0),
         "labels_per_class must leave rows for the pool, got 1 of 2 rows",
     ),
+    "a class of one row": (
+        lambda: data.split(Dataset(ROWS[:3], Y[:3], 2), labels_per_class=1, draw=0),
+        "rows of any class outside the test half: asked for 1, class 1 has 0",
+    ),
+    "one row four times": (
+        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        "dataset must hold at least 2 different rows of one class .* got 4 rows in 2 classes",
+    ),
+    "halves of one row four times": (
+        lambda: data.halves(Dataset(X, Y, 2)),
+        "dataset must hold at least 2 different rows",
+    ),
+    "a split of what a model made": (
+        lambda: data.split(Dataset(ROWS, Y, 2, synthetic=True), labels_per_class=1, draw=0),
+        "dataset must be real: .* got synthetic data",
+    ),
+    "a split of a tensor": (
+        lambda: data.split(X, labels_per_class=1, draw=0),
+        "dataset must be a Dataset, got Tensor",
+    ),
+    "a test set of another shape": (
+        lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
+        r"test must have the shape of dataset, \(1, 8, 8\), got \(2,\)",
+    ),
+    "a test set of other classes": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
+        "test must have the classes of dataset, 2, got 3",
+    ),
+    "a test set on another scale": (
+        lambda: data.split(
+            Dataset(X, Y, 2, "unit"), Dataset(ROWS, Y, 2), labels_per_class=1, draw=0
+        ),
+        "test must have the support of dataset, 'unit', got 'real'",
+    ),
+    "a test set without all its labels": (
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(X, Y - 1, 2), labels_per_class=1, draw=0),
+        "test must be labelled throughout",
+    ),
+    "a test set that is a tensor": (
+        lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
+        "test must be a Dataset, got Tensor",
+    ),
+    "half a draw": (
+        lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
+        "draw must be an integer of at least 0, got 0.5",
+    ),
+    "more labels of half a row": (
+        lambda: split().with_labels(0),
+        "labels_per_class must be an integer of at least 1, got 0",
+    ),
+    "a pool that is a tensor": (
+        lambda: data.join(labelled(), X),
+        "pool must be a Dataset, got Tensor",
+    ),
+    "endless batches of nothing": (
+        lambda: next(moons().batches(-1, rng())),
+        "batch_size must be an integer of at least 1, got -1",
+    ),
+    "batches of nothing": (
+        lambda: next(stacked().batches(0, rng())),
+        "batch_size must be an integer of at least 1, got 0",
+    ),
+    **{
+        f"{classes} classes": (
+            lambda classes=classes: Dataset(X, Y, classes),
+            f"classes must be an integer of at least 2, got {classes}",
+        )
+        for classes in (NAN, HUGE, 10.0, 10.5, True)
+    },
     "no labels to split": (
         lambda: data.split(Dataset(X), labels_per_class=1, draw=0),
         "dataset must have labels to be split, got y=None",
@@ -184,26 +257,26 @@ DATA = {
 }
 
 MODELS = {
-    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold sizes of at least 1, got \(\)"),
+    "no shape": (lambda: vae(rng(), shape=()), r"shape must hold at least one size, got \(\)"),
     "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
-    "no latent": (lambda: vae(rng(), latent=0), "latent must be at least 1, got 0"),
+    "no latent": (lambda: vae(rng(), latent=0), "latent must be an integer of at least 1, got 0"),
     "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
-        'likelihood must be "bernoulli" or "gaussian", got \'poisson\'',
+        r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
     ),
-    "one class": (lambda: vae(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
         lambda: Classifier(PICTURE, classes=1, generator=rng()),
-        "classes must be at least 2, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown network": (
         lambda: classifier(rng(), network="rnn"),
-        'network must be "mlp" or "cnn", got \'rnn\'',
+        r"network must be one of \['mlp', 'cnn'\], got 'rnn'",
     ),
     "an empty layer": (
         lambda: classifier(rng(), hidden=(8, 0)),
-        r"must hold integers of at least 1, got \(64, 8, 0, 10\)",
+        r"hidden must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
@@ -246,7 +319,7 @@ MODELS = {
     ),
     "an autoencoder without a code": (
         lambda: autoencoder(rng(), latent=0),
-        "latent must be at least 1, got 0",
+        "latent must be an integer of at least 1, got 0",
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (
@@ -276,7 +349,10 @@ MODELS = {
     "a negative share": (lambda: gmm(rng(), pooled=-0.1), r"pooled must lie in \[0, 1\], got -0.1"),
     "more than everything": (lambda: gmm(rng(), sphere=1.1), r"sphere must lie in .* got 1.1"),
     "a share of NaN": (lambda: gmm(rng(), sphere=NAN), "sphere must lie in .* got nan"),
-    "a mixture of one class": (lambda: gmm(rng(), classes=1), "classes must be at least 2.* got 1"),
+    "a mixture of one class": (
+        lambda: gmm(rng(), classes=1),
+        "classes must be .* at least 2, got 1",
+    ),
     "means of another shape": (
         lambda: gmm(rng(), shape=2, means=torch.zeros(3, 2)),
         r"means must have shape \(2, 2\), got \(3, 2\)",
@@ -295,12 +371,15 @@ MODELS = {
     ),
     "an unknown support": (
         lambda: gan(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
-    "a gan without latent": (lambda: gan(rng(), latent=0), "latent must be at least 1, got 0"),
+    "a gan without latent": (
+        lambda: gan(rng(), latent=0),
+        "latent must be an integer of at least 1, got 0",
+    ),
     "a gan of one class": (
         lambda: gan(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "negative noise": (
         lambda: gan(rng(), instance_noise=-0.1),
@@ -336,11 +415,11 @@ MODELS = {
     ),
     "a score network of one class": (
         lambda: score_network(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "an unknown support of a score network": (
         lambda: score_network(rng(), support="binary"),
-        'support must be "unit" or "real", got \'binary\'',
+        r"support must be one of \['unit', 'real'\], got 'binary'",
     ),
     "no levels of noise": (
         lambda: score_network(rng(), sigmas=()),
@@ -424,11 +503,11 @@ MODELS = {
     ),
     "an rbm of one class": (
         lambda: rbm(rng(), classes=1),
-        "classes must be at least 2, or None for no labels, got 1",
+        "classes must be an integer of at least 2, got 1",
     ),
     "unknown visible units": (
         lambda: rbm(rng(), visible="poisson"),
-        'visible must be "binary" or "gaussian", got \'poisson\'',
+        r"visible must be one of \['binary', 'gaussian'\], got 'poisson'",
     ),
     "a stack of nothing": (
         lambda: DBN(2, (), generator=rng()),
@@ -436,7 +515,7 @@ MODELS = {
     ),
     "a stack with an empty layer": (
         lambda: DBN(2, (3, 0), generator=rng()),
-        "hidden must be an integer of at least 1, got 0",
+        r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
         lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
@@ -481,7 +560,7 @@ SAMPLING = {
     "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer of at least 1, got 1.5"),
     "an empty bank": (
         lambda m: augment.bank(m, per_class=0, generator=rng()),
-        "per_class must be at least 1, got 0",
+        "per_class must be an integer of at least 1, got 0",
     ),
     "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
     "an unwanted label": (lambda _: sample(vae(rng()), 3, 1), "label must not be given"),
@@ -568,12 +647,12 @@ TRAINING = {
     "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
     "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
     "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
-    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be at least 1, got 0"),
+    "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
     "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
     "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
     "an unknown schedule": (
         lambda m: train(m, schedule="linear"),
-        'schedule must be "constant" or "cosine", got \'linear\'',
+        r"schedule must be one of \['constant', 'cosine'\], got 'linear'",
     ),
     "an unknown setting": (
         lambda m: train(m, learning_rate=0.1),
@@ -1148,9 +1227,13 @@ def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
             lambda: Dataset(torch.tensor([[0.5, 0.5], [0.5, 1.5]])),
             "its density is 0 at 1 of 2 rows",
         ),
-        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 200 rows"),
+        (lambda: augment.Augmented(moons(), bank=moons()), r"its density is 0 at \d+ of 400 rows"),
+        (
+            lambda: augment.Augmented(Dataset(X + 0.5), bank=Dataset(X[:3] + 1.5)),
+            "its density is 0 at 3 of 7 rows",
+        ),
     ],
-    ids=["moons", "a row outside", "augmented moons"],
+    ids=["moons", "a row outside", "augmented moons", "a bank outside"],
 )
 def test_data_where_the_noise_never_is_are_refused_before_training(of, said):
     model, said = energy_model(rng(), shape=2), "noise must have support wherever data are: " + said
@@ -1412,6 +1495,22 @@ def test_only_models_that_can_use_unlabelled_rows_get_them(kind):
     refused_before_it_begins(model, lambda model: train(model, of), said)
 
 
+@kinds()
+def test_only_classifiers_learn_from_labels_that_are_blended(kind):
+    model, source = kind.new(), kind.data()
+    if model.classes is None or not source.labelled:
+        return
+    blends = [augment.Mixup(model.classes), [augment.CutMix(model.classes)]]
+    for blend in blends if len(model.shape) == 3 else blends[:1]:  # CutMix is for pictures
+        of = augment.Augmented(source, transform=blend)
+        if model.takes_soft_labels:
+            if model.shape == PICTURE:
+                train(kind.new(), of)
+        elif "batch_size" in model.defaults:
+            said = f"data must have one label a row: {type(model).__name__} cannot learn the labels"
+            refused_before_it_begins(model, lambda model, of=of: train(model, of), said)
+
+
 @kinds(can="classifies")
 def test_scoring_needs_pictures_of_the_right_shape_and_their_answers(kind):
     model = kind.new()
@@ -1452,7 +1551,7 @@ def test_a_leak_explains_itself_and_what_to_do():
 
 def test_a_study_refuses_what_it_cannot_pair():
     arm = evaluate.Arm("affine", transform=augment.Affine())
-    with pytest.raises(ValueError, match="draws must be at least 2 for an interval, got 1"):
+    with pytest.raises(ValueError, match="draws must be an integer of at least 2, got 1"):
         evaluate.study([arm], draws=1)
     with pytest.raises(ValueError, match="arms must have different names"):
         evaluate.study([arm, arm])

@@ -4,6 +4,7 @@ import math
 import sys
 import time
 from dataclasses import replace
+from functools import partial
 
 import numpy as np
 import pytest
@@ -13,8 +14,8 @@ from scipy.linalg import sqrtm
 from sklearn.neighbors import NearestNeighbors
 from torch.distributions import Normal
 
-from genaug_lessons import machine, plots
-from genaug_lessons.augment import Mixup, Noise
+from genaug_lessons import data, machine, plots
+from genaug_lessons.augment import Mixup, Noise, Transform
 from genaug_lessons.data import Dataset, Leak, PlaneMixture, ring, split
 from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.evaluate import (
@@ -29,10 +30,13 @@ from genaug_lessons.evaluate import (
     modes_covered,
     nearest_distance,
     paired_gain,
+    quality,
     study,
     under_corruptions,
 )
+from genaug_lessons.models import rbm_likelihood
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import fit
 
@@ -139,9 +143,9 @@ def test_frechet_distance_is_0_to_itself_symmetric_and_blind_to_rotation(feature
 def test_frechet_distance_flattens_pictures_and_refuses_what_it_cannot_compare(features):
     x, y = features
     assert frechet_distance(x.view(-1, 1, 2, 2), y) == frechet_distance(x, y)
-    with pytest.raises(ValueError, match=r"x and y must be .* got \(60, 4\) and \(50, 3\)"):
+    with pytest.raises(ValueError, match=r"one size, got x \(60, 4\), y \(50, 3\)"):
         frechet_distance(x, y[:, :3])
-    with pytest.raises(ValueError, match="N and M above 1"):
+    with pytest.raises(ValueError, match=r"x must be .* N at least 2, got \(1, 4\)"):
         frechet_distance(x[:1], y)
 
 
@@ -216,6 +220,81 @@ def test_a_mode_without_extent_is_refused(radius):
             score(THREE, THREE, radius=radius)
 
 
+# --- what gets no score
+
+GOOD = torch.tensor([[0.0, 1.0], [2.0, 0.5], [3.0, 3.0]])
+SCORES = {
+    "frechet distance": (frechet_distance, ("x", "y")),
+    "nearest distance": (nearest_distance, ("x", "train")),
+    "copy rate": (copy_rate, ("samples", "train", "held_out")),
+    "mode shares": (partial(mode_shares, radius=1.0), ("x", "centres")),
+    "modes covered": (partial(modes_covered, radius=1.0), ("x", "centres")),
+}
+NO_ROWS = {
+    "one NaN": (lambda x: x.clone().index_fill_(0, torch.tensor(1), math.nan), "must be finite"),
+    "infinity": (lambda x: x / 0, "must be finite, got NaN or infinity"),
+    "no rows": (lambda x: x[:0], r"must be \(N, \*shape\) with N at least \d, got \(0, 2\)"),
+    "numbers": (lambda x: x[:, 0], r"must be \(N, \*shape\) .*, got \(3,\)"),
+    "bytes": (
+        lambda x: x.byte(),
+        "must be a float tensor, as a data set's values, got torch.uint8",
+    ),
+    "an array": (lambda x: x.numpy(), "must be a float tensor, .* got ndarray"),
+    "a data set": (Dataset, "must be a float tensor, .* got Dataset"),
+    "wider rows": (lambda x: x.repeat(1, 2), r"rows must have one size, got .*\(3, 4\)"),
+}
+
+
+@pytest.mark.parametrize(("change", "said"), NO_ROWS.values(), ids=NO_ROWS)
+@pytest.mark.parametrize(("score", "names"), SCORES.values(), ids=SCORES)
+def test_what_are_no_rows_get_no_score(score, names, change, said):
+    for wrong in names:
+        rows = {name: change(GOOD) if name == wrong else GOOD for name in names}
+        with pytest.raises(
+            ValueError, match=said if said.startswith("rows") else f"{wrong} {said}"
+        ):
+            score(**rows)
+
+
+class Single(torch.Tensor):
+    """A tensor on a device that knows no float64, as Apple's GPUs do."""
+
+    @classmethod
+    def __torch_function__(cls, function, types, args=(), kwargs=None):
+        found = super().__torch_function__(function, types, args, kwargs or {})
+        if function is torch.Tensor.cpu:
+            with torch._C.DisableTorchFunctionSubclass():
+                return found.as_subclass(torch.Tensor)
+        if isinstance(found, torch.Tensor) and found.dtype == torch.float64:
+            raise TypeError("this device knows no float64")
+        return found
+
+
+def test_figures_in_doubles_are_computed_on_the_cpu(features, monkeypatch):
+    singles = [part.float() for part in features]
+    x, y = (part.as_subclass(Single) for part in singles)
+    with pytest.raises(TypeError, match="knows no float64"):
+        x.double()
+    assert frechet_distance(x, y) == frechet_distance(*singles)
+    model = RBM(3, 2, generator=cpu())
+    energies = torch.tensor([0.5, -1.0, 0.0, 2.0]).as_subclass(Single)
+    monkeypatch.setattr(rbm_likelihood, "_hidden_energies", lambda _: iter([energies]))
+    exact = math.log(sum(map(math.exp, (-0.5, 1.0, 0.0, -2.0))))
+    assert rbm_likelihood.log_partition(model, layer="hidden").item() == pytest.approx(exact)
+
+
+def test_estimates_are_taken_from_the_device_before_they_become_doubles(monkeypatch):
+    def as_tensor(values, **wanted):
+        assert type(values) is not Single or wanted.get("dtype") != torch.float64
+        return original(values, **wanted)
+
+    original, values = torch.as_tensor, torch.tensor([0.1, 0.4, 0.3])
+    monkeypatch.setattr(torch, "as_tensor", as_tensor)
+    shown = values.as_subclass(Single)
+    assert estimate(shown) == estimate(values)
+    assert paired_gain(shown, shown / 3) == paired_gain(values, values / 3)
+
+
 # --- the classification accuracy score
 
 
@@ -274,7 +353,42 @@ def test_score_refuses_banks_that_remember_test_rows():
         classification_accuracy_score(made, test, steps=1, generator=cpu())
 
 
+def test_score_looks_at_the_test_half_before_it_trains(monkeypatch):
+    centres = [[-1.0, 0.0], [1.0, 0.0]]
+    bank, test = classes(20, centres, 1, synthetic=True), classes(30, centres, 2)
+    monkeypatch.setattr(quality, "fit", lambda *_, **__: pytest.fail("trained"))
+    for wrong, said in (
+        (Dataset(test.x.repeat(1, 2), test.y, 2), r"examples of shape \(2,\), got \(4,\)"),
+        (replace(test, classes=3), "test must have 2 classes, got 3"),
+        (replace(test, y=test.y - 1), "test must be labelled throughout"),
+        (Dataset(test.x), "test must be labelled throughout"),
+    ):
+        with pytest.raises(ValueError, match=said):
+            classification_accuracy_score(bank, wrong, generator=cpu(), **LINEAR)
+
+
 # --- corruptions
+
+
+def test_rows_without_an_answer_or_of_other_classes_get_no_accuracy():
+    test = Dataset(uniform((30, 1, 6, 6), cpu(1)), torch.arange(30) % 3, 3)
+    models = [Classifier((1, 6, 6), classes=3, generator=rng) for rng in spawn(cpu(), 2)]
+    wrong = {
+        "test must have 3 classes, got 2": replace(test, y=test.y % 2, classes=2),
+        "test must have 3 classes, got 4": replace(test, classes=4),
+        "test must be labelled throughout": replace(test, y=torch.full_like(test.y, -1)),
+        "test must be labelled .*": Dataset(test.x),
+        r"test must have examples of shape \(1, 6, 6\)": replace(test, x=test.x[..., :5]),
+    }
+    for said, rows in wrong.items():
+        for score in (
+            models[0].accuracy,
+            Ensemble(models).accuracies,
+            lambda rows: under_corruptions(models[0], rows, generator=cpu()),
+            lambda rows: under_corruptions(Ensemble(models), rows, generator=cpu()),
+        ):
+            with pytest.raises(ValueError, match=said):
+                score(rows)
 
 
 class Recorder(Classifier):
@@ -343,6 +457,16 @@ def test_shift_and_rotation_keep_within_their_bounds():
     right, down = ((found["shift"][:, 0].sum(axis) * place).sum(1) for axis in (1, 2))
     for moved in (right, down):
         assert 0.9 * 13 / 6 < moved.abs().max() <= 13 / 6 + 1e-4
+
+
+def test_a_test_set_that_could_not_be_scored_on_is_refused_before_any_training():
+    bank = toy(20)
+    for test, message in (
+        (data.digits()[:9], r"test must have examples of shape \(2,\), got \(1, 8, 8\)"),
+        (Dataset(toy(30, seed=2).x), "test must be labelled throughout"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            classification_accuracy_score(bank, test, steps=10**9, generator=generator(0))
 
 
 # --- the study
@@ -584,6 +708,121 @@ def test_mixup_can_be_an_arm_on_points_and_transforms_of_pictures_cannot():
         study([Arm("noise", transform=Noise(0.1))], data=toy(), **TOY)
 
 
+class Nothing(Transform):
+    """A transform of points, which leaves them as they are."""
+
+    def check_data(self, data):
+        pass
+
+    def on_batch(self, batch, generator):
+        return batch
+
+
+class Turned(Nothing):
+    """Turns every point around the origin, which makes nobody's label wrong here."""
+
+    def __init__(self):
+        self.rows = []
+
+    def on_batch(self, batch, generator):
+        self.rows.append(tuple(batch.y.shape))
+        return batch._replace(x=-batch.x)
+
+
+def test_an_arm_with_a_bank_and_a_transform_has_both():
+    settings = {**TOY, "draws": 3, "steps": 40}
+    turned = Turned()
+    arms = [
+        Arm("bank", bank=true_labels, share=0.8),
+        Arm("bank, nothing", bank=true_labels, transform=Nothing(), share=0.8),
+        Arm("bank, turned", bank=true_labels, transform=turned, share=0.8),
+        Arm("turned", transform=Turned(), share=1.0),
+    ]
+    found = study(arms, data=toy(), **settings)
+    assert turned.rows == [(3, 64)] * 40  # the whole of each of 40 batches
+    assert found.accuracies["bank, nothing"] == found.accuracies["bank"]
+    assert found.accuracies["bank, turned"] != found.accuracies["bank"]
+    assert found.accuracies["bank, turned"] != found.accuracies["turned"]
+
+
+def trained(monkeypatch):
+    """What a study trains on from now on."""
+    module, sources = sys.modules[study.__module__], []
+    real = module.training_steps
+
+    def remember(model, source, **settings):
+        sources.append(source)
+        return real(model, source, **settings)
+
+    monkeypatch.setattr(module, "training_steps", remember)
+    return sources
+
+
+def test_a_bank_or_a_start_that_leaks_is_refused_before_it_is_trained_on(monkeypatch):
+    whole = replace(toy(), synthetic=True)  # a bank like that of a model fitted before the split
+
+    def learnt(split, rng):
+        model = as_study(split, rng)
+        model.seen = toy().ids
+        return model
+
+    sources = trained(monkeypatch)
+    for arm in (Arm("whole", bank=lambda *_: whole), Arm("start", start=learnt)):
+        with pytest.raises(Leak, match="has seen 150 of the 150 rows"):
+            study([arm], data=toy(), **{**TOY, "draws": 2, "steps": 1})
+    assert len(sources) == 2  # the baselines
+
+
+def test_what_does_not_fit_the_data_is_refused_before_any_training(monkeypatch):
+    sources, digits = trained(monkeypatch), data.digits()
+    duplicates = Arm.duplicates()
+    for arms, sets, message in (
+        (
+            [duplicates, Arm("three", transform=Mixup(3))],
+            toy(),
+            "data must have 3 classes for Mixup.* got 2",
+        ),
+        ([duplicates], (toy(), digits), r"test must have the shape of dataset, \(2,\), got"),
+        ([duplicates], (digits.x, digits.y), "dataset must be a Dataset, got Tensor"),
+        ([duplicates], digits.x, r"data must be a Dataset or \(train, test\), got Tensor"),
+        ([duplicates], [toy()] * 3, r"data must be a Dataset or \(train, test\), got list"),
+        (["affine"], toy(), "arms must be a list of Arm, got"),
+    ):
+        with pytest.raises(ValueError, match=message):
+            study(arms, data=sets, **{**TOY, "steps": 1})
+    assert not sources
+
+
+def test_a_bank_that_makes_no_data_set_is_named():
+    with pytest.raises(ValueError, match="what the bank of arm 'b' makes must be a Dataset, got N"):
+        study([Arm("b", bank=lambda *_: None)], data=toy(), **{**TOY, "steps": 1})
+
+
+def test_train_and_test_may_come_as_a_list():
+    train, test = toy(80, seed=1), toy(50, seed=2)
+    settings = {**TOY, "draws": 2, "steps": 3}
+    listed, paired = (
+        study([Arm.duplicates()], data=d, **settings) for d in ([train, test], (train, test))
+    )
+    assert listed.accuracies == paired.accuracies
+
+
+@pytest.mark.parametrize(
+    ("settings", "message"),
+    [
+        ({"bank": 3}, "bank must be a function of a split .* makes a Dataset, got int"),
+        ({"bank": toy(9)}, "bank must be a function of a split .* makes a Dataset, got Dataset"),
+        ({"start": "vae"}, "start must be a function of a split .* a Classifier, got str"),
+        ({"share": 2.0}, r"share must lie in \[0, 1\], got 2.0"),
+        ({"share": float("nan")}, r"share must lie in \[0, 1\], got nan"),
+        ({"name": 3}, "name must be text, got 3"),
+    ],
+)
+def test_an_arm_that_cannot_be_is_refused_when_it_is_made(settings, message):
+    with pytest.raises(ValueError, match=message):
+        Arm(**{"name": "arm", **settings})
+
+
 @pytest.mark.parametrize(
     ("values", "verdict"),
     [
@@ -627,11 +866,11 @@ def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
         ([], {}, "arms must"),
         ([Arm("a", transform=Mixup(2))] * 2, {}, "different names"),
         ([Arm("none", transform=Mixup(2))], {}, 'none of them "none"'),
-        ([Arm.duplicates()], {"draws": 1}, "draws must be at least 2 for an interval, got 1"),
+        ([Arm.duplicates()], {"draws": 1}, "draws must be an integer of at least 2, got 1"),
+        ([Arm.duplicates()], {"first_draw": -1}, "first_draw must be an integer of at least 0"),
         ([Arm.duplicates()], {"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ([Arm.duplicates()], {"labels_per_class": 500}, "labels_per_class must not exceed"),
         ([Arm.duplicates()], {"momentum": 0.9}, "does not know the setting 'momentum'"),
-        ([Arm.duplicates(share=2.0)], {}, r"share must lie in \[0, 1\], got 2.0"),
     ],
 )
 def test_impossible_studies_are_refused(arms, settings, message):

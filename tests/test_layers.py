@@ -13,11 +13,12 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: each part imports its own layer and those above it in this list.
 LAYERS = [
-    {"typed", "checks", "random", "machine", "progress"},
+    {"typed", "checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
-    {"training", "ensemble"},
+    {"copies", "training"},
     {"models"},
+    {"stacking", "ensemble"},
     {"augment", "evaluate"},
     {"widgets", "exercises"},
     {"__main__"},

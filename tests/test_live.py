@@ -341,7 +341,7 @@ def test_start_without_a_kernel_says_what_to_do_instead(page):
 
 @pytest.mark.parametrize("pace", [0, -2])
 def test_a_pace_of_no_steps_is_refused(pace):
-    with pytest.raises(ValueError, match=f"pace must be above 0, .* got {pace}"):
+    with pytest.raises(ValueError, match=f"pace must be above 0, got {pace}"):
         LiveTraining(duel(), pace=pace)
 
 

@@ -9,6 +9,7 @@ import pytest
 import torch
 
 from genaug_lessons import plots
+from genaug_lessons.data import Dataset
 from genaug_lessons.random import generator, normal, uniform
 
 
@@ -223,9 +224,66 @@ def test_outside_a_notebook_the_figure_stays_open_to_be_saved(draw, tmp_path):
     plt.savefig(tmp_path / "figure.png")
 
 
+ODD = ["$x^$", "_hidden", "a $5 prize for $10", "", r"50\% \frac"]
+PAIR = torch.tensor([[0.0, 1.0], [2.0, 1.5]])
+
+
+def texts(drawn):
+    return [text.get_text() for text in drawn]
+
+
+@pytest.mark.parametrize(
+    ("draw", "shown"),
+    [
+        (
+            lambda: plots.histories({name: [2.0, 1.0] for name in ODD}, ylabel="nats"),
+            lambda axes: texts(axes[0].get_legend().get_texts()),
+        ),
+        (
+            lambda: plots.curves([0, 1], dict.fromkeys(ODD, (1, 2)), xlabel="a", ylabel="b"),
+            lambda axes: texts(axes[0].get_legend().get_texts()),
+        ),
+        (
+            lambda: plots.samples(dict.fromkeys(ODD, PAIR)),
+            lambda axes: texts(axes[0].get_legend().get_texts()),
+        ),
+        (
+            lambda: plots.forest(dict.fromkeys(ODD, (1.0, 0.0, 2.0)), xlabel="$x$"),
+            lambda axes: texts(axes[0].get_yticklabels()),
+        ),
+        (
+            lambda: plots.image_grid(IMAGES[:5], columns=1, rows=ODD),
+            lambda axes: [axis.get_ylabel() for axis in axes],
+        ),
+        (
+            lambda: plots.layers(dict.fromkeys(ODD, "v -- h")),
+            lambda axes: [axis.get_title().replace("\n", " ") for axis in axes],
+        ),
+    ],
+    ids=["histories", "curves", "samples", "forest", "image_grid", "layers"],
+)
+def test_names_are_drawn_as_they_are_whatever_they_hold(draw, shown):
+    line = draw()
+    plt.gcf().canvas.draw()  # where mathematics would be read
+    assert shown(plt.gcf().axes) == ODD
+    assert all(name in line for name in ODD)
+
+
+def test_a_legends_names_stand_beside_their_own_lines():
+    plots.curves([0, 1], {"_up": [1, 2], "down": [2, 1]}, xlabel="a", ylabel="b")
+    legend = axis().get_legend()
+    for line, handle in zip(axis().lines, legend.legend_handles, strict=True):
+        assert (line.get_color(), line.get_marker()) == (handle.get_color(), handle.get_marker())
+
+
 @pytest.mark.parametrize(
     ("draw", "message"),
     [
+        (
+            lambda: plots.image_grid(Dataset(IMAGES, support="unit")),
+            r"images must be a tensor \(N, 1 or 3, H, W\), such as the values .*, got Dataset",
+        ),
+        (lambda: plots.image_grid(IMAGES.numpy()), "images must be a tensor .*, got ndarray"),
         (lambda: plots.image_grid(torch.zeros(2, 4, 4)), r"images must be .*got \(2, 4, 4\)"),
         (lambda: plots.image_grid(torch.zeros(2, 2, 4, 4)), "images must be"),
         (lambda: plots.image_grid(torch.zeros(0, 1, 4, 4)), "images must be"),

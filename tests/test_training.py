@@ -303,9 +303,9 @@ def interrupt(model):
 
 def test_an_interrupt_ends_fit_after_the_step_under_way(capsys):
     model, before = vae(generator(0)), signal.getsignal(signal.SIGINT)
-    training = run(model, split().pool, 50, monitors={"stop": interrupt}, monitor_every=3)
-    assert model.steps_done == training.index == 3
-    assert len(training.losses()["negative ELBO"]) == 3
+    with pytest.raises(KeyboardInterrupt):
+        run(model, split().pool, 50, monitors={"stop": interrupt}, monitor_every=3)
+    assert model.steps_done == 3
     assert "interrupted after 3 of 50 steps; the model can be used" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is before
     assert model.sample(2, generator=generator(0)).isfinite().all()

@@ -363,9 +363,9 @@ def test_samples_of_the_linear_vae_have_the_covariance_of_its_loadings():
     ("settings", "message"),
     [
         ({"likelihood": "poisson"}, "likelihood must be"),
-        ({"latent": 0}, "latent must be at least 1, got 0"),
+        ({"latent": 0}, "latent must be an integer of at least 1, got 0"),
         ({"beta": -1.0}, "beta must be at least 0, got -1.0"),
-        ({"classes": 1}, "classes must be at least 2"),
+        ({"classes": 1}, "classes must be an integer of at least 2"),
     ],
 )
 def test_impossible_settings_are_refused(settings, message):

@@ -2,9 +2,12 @@
 
 import io
 
+import ipywidgets
 import numpy as np
 import pytest
 import torch
+from ipywidgets.widgets import widget
+from matplotlib.figure import Figure
 from matplotlib.image import imread
 
 from genaug_lessons import data
@@ -70,6 +73,93 @@ def test_the_twin_shows_every_picture_at_every_angle(turning):
         np.testing.assert_allclose(axis.images[0].get_array(), picture[0], atol=1e-6)
         assert axis.get_title().startswith(f"{degrees}°: ")
     assert "3 pictures turned by 0 to 180 degrees" in turning.alt
+
+
+class Kernel:
+    """A notebook's kernel that runs cell after cell."""
+
+    def __init__(self):
+        self.runs = 0
+
+    def run(self, cell):
+        self.runs += 1
+        self.cell = cell
+
+    def get_parent(self):
+        return {"metadata": {"cellId": self.cell}, "header": {"msg_id": f"run {self.runs}"}}
+
+
+class Rule(explorer.Explorer):
+    """As small as an explorer can be."""
+
+    def __init__(self):
+        super().__init__([ipywidgets.FloatSlider(description="length (cm)")], "a rule")
+
+    def draw(self):
+        return Figure(), "<b>5 < 6</b> & more"
+
+    def twin(self):
+        return Figure()
+
+
+@pytest.fixture
+def kernel(monkeypatch):
+    """A kernel in whose cells explorers are shown."""
+    monkeypatch.setattr(explorer, "_shown", {})
+    monkeypatch.setattr(explorer, "display", lambda content, **how: None)
+    kernel = Kernel()
+    monkeypatch.setattr(explorer, "get_ipython", lambda: kernel)
+    return kernel
+
+
+def registry():
+    """All widgets that are open, by id."""
+    return widget._instances if hasattr(widget, "_instances") else widget.Widget.widgets
+
+
+def is_open(*explorers):
+    return [shown.box in registry().values() for shown in explorers]
+
+
+def test_a_cell_that_runs_again_closes_the_explorers_it_showed_and_no_others(kernel):
+    before = len(registry())
+    first, beside, elsewhere, again = Rule(), Rule(), Rule(), Rule()
+    size = (len(registry()) - before) // 4
+    for cell, shown in (("a", (first, beside)), ("b", (elsewhere,)), ("a", (again,))):
+        kernel.run(cell)
+        for one in shown:
+            one._ipython_display_()
+    assert is_open(first, beside, elsewhere, again) == [False, False, True, True]
+    for _ in range(4):
+        kernel.run("a")
+        Rule()._ipython_display_()
+        assert len(registry()) - before == 2 * size and len(explorer._shown) == 2
+
+
+def test_an_explorer_shown_again_stays_open_wherever_it_is_shown(kernel):
+    one = Rule()
+    for cell in "aab":  # twice by one cell, then by another
+        kernel.run(cell)
+        one._ipython_display_()
+    kernel.run("a")
+    Rule()._ipython_display_()
+    assert is_open(one) == [True]
+    one.close()
+    assert is_open(one) == [False] and one not in explorer._shown
+
+
+def test_where_cells_are_not_told_apart_no_explorer_is_closed(kernel, monkeypatch):
+    for shell in (None, kernel):
+        monkeypatch.setattr(explorer, "get_ipython", lambda shell=shell: shell)
+        shown = Rule(), Rule()
+        for one in shown:
+            kernel.run(None)
+            one._ipython_display_()
+        assert is_open(*shown) == [True, True]
+
+
+def test_the_sentence_of_an_explorer_is_text_and_no_markup():
+    assert Rule().said.value == "&lt;b&gt;5 &lt; 6&lt;/b&gt; &amp; more"
 
 
 def test_every_control_says_what_it_changes(turning):

@@ -10,9 +10,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.augment.policy import as_transform
+from genaug_lessons.augment.mixing import Mixing
+from genaug_lessons.augment.policy import Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
-from genaug_lessons.checks import probability
+from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 from genaug_lessons.typed import check_types
@@ -21,22 +22,25 @@ from genaug_lessons.typed import check_types
 class Augmented:
     """Real data of which a share of every batch is replaced by augmented examples.
 
+    With a bank and a transform, the share is taken from the bank and then the transform changes
+    the whole batch, the real rows and those of the bank alike.
+
     Args:
         data: the real data, a `Dataset` or a stack of them.
         bank: synthetic data of the same kind; the share of each batch is taken from it.
-        transform: changes the share of each batch instead: a transform, of torchvision too, or a
-            list of them.
+        transform: changes the share of each batch, or all of it where there is a bank: a
+            transform, of torchvision too, or a list of them.
         share: from 0 (real data only) to 1 (augmented only).
 
     Raises:
-        ValueError: both or neither of bank and transform; share outside [0, 1]; a bank of another
-            shape; something else for a transform.
+        ValueError: neither a bank nor a transform; share outside [0, 1]; a bank of another shape;
+            something else for a transform, or one that blends other labels than the data have.
     """
 
     def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
-        if (bank is None) == (transform is None):
-            raise ValueError("exactly one of bank and transform must be given")
-        probability("share", share)
+        if bank is None and transform is None:
+            raise ValueError("bank or transform must be given, got neither")
+        self.share = probability("share", share)
         if bank is not None and bank.stack != data.stack:
             raise ValueError("bank must be stacked as the data are: use StackedData for both")
         if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):
@@ -44,35 +48,60 @@ class Augmented:
                 f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
                 f"got {bank.shape} and {bank.classes}"
             )
-        self.data, self.bank, self.share = data, bank, share
-        self.transform = None if transform is None else as_transform(transform)
-        if transform is not None:
-            _check_for(self.transform, data)
+        sources = [data] if bank is None else [data, bank]
+        self.data, self.bank, self.sources = data, bank, sources
         self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
-        parts = [data] if bank is None else [data, bank]
-        supports = {part.support for part in parts}
+        supports = {source.support for source in sources}
         self.support = data.support if len(supports) == 1 else "real"
-        self.held_out = any(part.held_out for part in parts)
-        self.labelled = all(part.labelled for part in parts)
-        known = [part.ids for part in parts if part.ids is not None]
-        self.ids = torch.cat(known) if known else None
+        self.held_out = any(source.held_out for source in sources)
+        self.labelled = all(source.labelled for source in sources)
+        self.transform = None if transform is None else as_transform(transform)
+        for part in self.parts() if self.transform else ():
+            self.transform.check_data(part)
+        blends = _blends_labels(self.transform)
+        self.soft_labels = blends or any(source.soft_labels for source in sources)
+
+    @property
+    def ids(self) -> Tensor:
+        """Ids of all the rows behind the data and the bank."""
+        return torch.cat([source.ids for source in self.sources])
+
+    def parts(self) -> list[Dataset]:
+        """The data sets that batches are drawn from, as they are before any transform."""
+        return [part for source in self.sources for part in source.parts()]
 
     def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
-        """Batches of which round(share * batch_size) examples are augmented."""
-        augmented = round(self.share * batch_size)
-        axis = 0 if self.stack is None else 1  # of the examples within a batch
-        if augmented == 0:
-            yield from self.data.batches(batch_size, generator)
-        elif self.bank is not None:
-            parts = [(self.data, batch_size - augmented), (self.bank, augmented)]
-            streams = [part.batches(size, generator) for part, size in parts if size]
-            for batches in zip(*streams, strict=True):
-                yield _side_by_side(batches, axis)
-        else:
-            for batch in self.data.batches(batch_size, generator):
-                first, rest = _cut(batch, augmented, axis)
-                yield _side_by_side((self.transform.on_batch(first, generator), rest), axis)
+        """Batches of which round(share * batch_size) examples are augmented.
+
+        Raises:
+            ValueError: a share that comes to no row of such a batch, or to all, and should not.
+        """
+        rows = _augmented_rows(self.share, count("batch_size", batch_size))
+        if self.bank is None:
+            return self._changed(self.data.batches(batch_size, generator), rows, generator)
+        mixed = self._mixed(batch_size - rows, rows, generator)
+        return mixed if self.transform is None else self._changed(mixed, batch_size, generator)
+
+    def _mixed(self, real: int, synthetic: int, generator: torch.Generator) -> Iterator[Batch]:
+        sizes = zip(self.sources, (real, synthetic), strict=True)
+        streams = [source.batches(size, generator) for source, size in sizes if size]
+        for batches in zip(*streams, strict=True):
+            yield _side_by_side(batches, self._axis)
+
+    def _changed(
+        self, batches: Iterator[Batch], rows: int, generator: torch.Generator
+    ) -> Iterator[Batch]:
+        if not rows:
+            yield from batches
+        for batch in batches:
+            first, rest = _cut(batch, rows, self._axis)
+            yield _side_by_side((self.transform.on_batch(first, generator), rest), self._axis)
+
+    @property
+    def _axis(self) -> int:
+        """The axis of the examples within a batch."""
+        return 0 if self.stack is None else 1
 
 
 class PerClass(Model):
@@ -86,6 +115,7 @@ class PerClass(Model):
     needs_labels = True
 
     def __init__(self, make_model: Callable[[], Model], *, classes: int):
+        classes = count("classes", classes)
         models = [make_model() for _ in range(classes)]
         if models[0].classes is not None:
             raise ValueError("make_model must make unconditional models, got a conditional one")
@@ -121,8 +151,8 @@ class _PerClassUpdate:
         for label, update in enumerate(self.updates):
             rows = batch.y == label
             if rows.any():
-                found = update(Batch(batch.x[rows]), generator)
-                losses |= {f"{name}, class {label}": loss for name, loss in found.items()}
+                own = update(Batch(batch.x[rows]), generator)
+                losses |= {f"{name}, class {label}": loss for name, loss in own.items()}
         return losses
 
     @property
@@ -133,6 +163,14 @@ class _PerClassUpdate:
         for update in self.updates:
             update.set_rates(rates)
 
+    def state_dict(self) -> dict[int, dict]:
+        states = (getattr(update, "state_dict", dict)() for update in self.updates)
+        return {label: state for label, state in enumerate(states) if state}
+
+    def load_state_dict(self, state: Mapping[int, dict]) -> None:
+        for label, remembered in state.items():
+            self.updates[label].load_state_dict(remembered)
+
 
 def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset:
     """Synthetic examples (classes * per_class, *shape) from a conditional model, with labels.
@@ -142,8 +180,7 @@ def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset
     Raises:
         ValueError: per_class below 1; a model without labels, whose samples nobody could label.
     """
-    if per_class < 1:
-        raise ValueError(f"per_class must be at least 1, got {per_class}")
+    per_class = count("per_class", per_class)
     if model.classes is None:
         raise ValueError(
             "model must be conditional: samples without labels cannot augment a classifier; "
@@ -162,14 +199,21 @@ def labelled_by(model, pool: Dataset) -> Dataset:
     return replace(pool, y=model.predict(pool.values), classes=model.classes)
 
 
-def _check_for(transform: Transform, data) -> None:
-    """Raise a ValueError unless the transform can change the data and all they are mixed of."""
-    if isinstance(data, Augmented):
-        for part in (data.data, data.bank):
-            if part is not None:
-                _check_for(transform, part)
-    else:
-        transform.check_data(data)
+def _augmented_rows(share: float, batch_size: int) -> int:
+    rows = round(share * batch_size)
+    if share > 0 and rows == 0:
+        raise ValueError(
+            f"share must give at least one row of a batch of {batch_size}, got {share}"
+        )
+    if share < 1 and rows == batch_size:
+        raise ValueError(f"share must leave a real row in a batch of {batch_size}, got {share}")
+    return rows
+
+
+def _blends_labels(transform: Transform | None) -> bool:
+    if isinstance(transform, Compose):
+        return any(map(_blends_labels, transform.transforms))
+    return isinstance(transform, Mixing)
 
 
 def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:

@@ -62,9 +62,8 @@ def interpolation_bank(
     weight = uniform((len(first), 1), generator, -reach, 1 + reach)
     x = model.decode(torch.lerp(first, second, weight))
     y = torch.arange(data.classes, device=data.device).repeat_interleave(per_class)
-    known = [ids.to(data.device) for ids in (model.seen, data.ids) if ids is not None]
-    ids = torch.cat(known).unique() if known else None
-    return Dataset(x, y, data.classes, model.support, ids, synthetic=True)
+    seen = data.ids if model.seen is None else torch.cat([model.seen.to(data.device), data.ids])
+    return Dataset(x, y, data.classes, model.support, seen.unique(), synthetic=True)
 
 
 def _pairs(rows: int, n: int, generator: torch.Generator) -> Tensor:

@@ -3,20 +3,23 @@
 Letters: x (N, *shape) examples, y (N,) labels with -1 for "unlabelled", B the size of a batch.
 """
 
-import zlib
+import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import ClassVar, NamedTuple
 
+import numpy as np
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import choice, count
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
 SUPPORTS = ("unit", "binary", "real")
 UNLABELLED = -1
+CHUNK = 1024  # rows turned into floats at once: bounds the memory
 
 
 class Leak(ValueError):
@@ -34,6 +37,20 @@ class Batch(NamedTuple):
     labelled: bool = True
 
 
+class _Ids:
+    """The field `ids` of a data set: as given, or made from the rows when first asked for."""
+
+    def __get__(self, dataset: "Dataset | None", owner: type | None = None) -> Tensor | None:
+        if dataset is None:
+            return None  # the default of the field
+        if vars(dataset)["ids"] is None:
+            vars(dataset)["ids"] = content_ids(dataset.x)
+        return vars(dataset)["ids"]
+
+    def __set__(self, dataset: "Dataset", ids: Tensor | None) -> None:
+        vars(dataset)["ids"] = ids
+
+
 @dataclass(frozen=True)
 class Dataset:
     """Tensors that stay on one device, with the ids of the rows behind them.
@@ -43,8 +60,10 @@ class Dataset:
         y: (N,) int64 labels from 0 to classes - 1, or -1 for unlabelled; None without labels.
         classes: how many labels there are; None without labels.
         support: "unit" for values in [0, 1], "binary" for 0 and 1, "real" for anything finite.
-        ids: int64 ids of the real rows behind the data. Row by row for real data; for synthetic
-            data all the rows its generator saw. None where nobody keeps track.
+        ids: int64 ids of the real rows behind the data, by which leaks are caught. Row by row for
+            real data; for synthetic data all the rows its generator saw. Those that are not given
+            are `content_ids(x)`, so equal rows have the same id in every data set. Give others
+            where equal rows are different cases, as in a table of few categories.
         synthetic: made by a model rather than measured.
         held_out: a test half; training refuses it.
 
@@ -56,19 +75,21 @@ class Dataset:
     y: Tensor | None = None
     classes: int | None = None
     support: str = "real"
-    ids: Tensor | None = None
+    ids: Tensor | None = _Ids()
     synthetic: bool = False
     held_out: bool = False
 
     stack: ClassVar[int | None] = None  # not a stack of data sets for an ensemble
+    soft_labels: ClassVar[bool] = False  # no class probabilities for labels
 
     def __post_init__(self):
         _check_examples(self.x, self.support)
         if self.y is not None:
             _check_labels(self.y, self.classes, self.x)
-        if self.ids is not None and not self.synthetic and self.ids.shape != (len(self.x),):
+        given = vars(self)["ids"]
+        if given is not None and not self.synthetic and given.shape != (len(self.x),):
             raise ValueError(
-                f"ids must hold one id per row, shape ({len(self.x)},), got {tuple(self.ids.shape)}"
+                f"ids must hold one id per row, shape ({len(self.x)},), got {tuple(given.shape)}"
             )
 
     def __len__(self) -> int:
@@ -76,8 +97,10 @@ class Dataset:
 
     def __getitem__(self, rows) -> "Dataset":
         """The data set of some rows: a row number, a slice, a mask or a tensor of row numbers."""
-        rows = [rows] if isinstance(rows, int) else rows
-        ids = self.ids if self.ids is None or self.synthetic else self.ids[rows]
+        if isinstance(rows, (int, np.integer, Tensor)) and torch.as_tensor(rows).ndim == 0:
+            rows = [int(rows)]
+        known = self.ids if self.synthetic else vars(self)["ids"]
+        ids = known if known is None or self.synthetic else known[rows]
         return replace(self, x=self.x[rows], y=None if self.y is None else self.y[rows], ids=ids)
 
     @property
@@ -106,7 +129,12 @@ class Dataset:
         def moved(tensor):
             return None if tensor is None else tensor.to(device)
 
-        return replace(self, x=moved(self.x), y=moved(self.y), ids=moved(self.ids))
+        ids = moved(vars(self)["ids"])
+        return replace(self, x=moved(self.x), y=moved(self.y), ids=ids)
+
+    def parts(self) -> list["Dataset"]:
+        """The data sets that batches are drawn from: this one alone."""
+        return [self]
 
     def batches(self, batch_size: int | None, generator: torch.Generator) -> Iterator[Batch]:
         """Batches without end, in shuffled passes over the rows.
@@ -136,7 +164,7 @@ def row_batches(
     The rows left at the end of a pass that do not fill a batch wait for another pass. With fewer
     rows than `batch_size`, rows are drawn with replacement.
     """
-    device = generator.device
+    batch_size, device = count("batch_size", batch_size), generator.device
     while rows < batch_size:
         yield torch.randint(rows, (*stack, batch_size), generator=generator, device=device)
     while True:
@@ -145,17 +173,29 @@ def row_batches(
             yield order[..., start : start + batch_size]
 
 
-def row_ids(source: str, rows: int) -> Tensor:
-    """(rows,) ids that no other source shares: the source's checksum above, the row below."""
-    return (zlib.crc32(source.encode()) << 31) + torch.arange(rows)
+def content_ids(x: Tensor) -> Tensor:
+    """(N,) int64 ids of the rows of x that depend on nothing but their values, on x's device.
+
+    Equal rows have equal ids, whatever their shape and wherever they live; bytes count as the
+    float32 in [0, 1] that they become. Two different rows share one with probability 2^-64.
+
+    Source: Saarinen & Aumasson 2015, RFC 7693 (BLAKE2b).
+    """
+    digests = [
+        hashlib.blake2b(row, digest_size=8).digest()
+        for part in x.detach().flatten(1).split(CHUNK)
+        for row in (as_float(part.cpu()) + 0.0).contiguous().numpy()  # -0.0 becomes 0.0
+    ]
+    ids = np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
+    return torch.from_numpy(ids).to(x.device)
 
 
 def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:
     """Raise a `Leak` when `what` was made from rows that are also in `test`.
 
-    It is a guard against accidents: data without ids pass.
+    It is a guard against accidents: a row that was changed ever so little passes for another.
     """
-    if seen is None or test.ids is None:
+    if seen is None:
         return
     shared = torch.isin(test.ids, seen.to(test.device)).sum().item()
     if shared:
@@ -167,8 +207,7 @@ def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:
 
 
 def _check_examples(x: Tensor, support: str) -> None:
-    if support not in SUPPORTS:
-        raise ValueError(f"support must be one of {SUPPORTS}, got {support!r}")
+    choice("support", support, SUPPORTS)
     if not isinstance(x, Tensor) or x.dtype not in (torch.float32, torch.uint8):
         found = x.dtype if isinstance(x, Tensor) else type(x).__name__
         raise ValueError(f"x must be a float32 or uint8 tensor, got {found}")
@@ -197,8 +236,7 @@ def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
         raise ValueError(f"y must have shape ({len(x)},), one label a row, got {tuple(y.shape)}")
     if y.device != x.device:
         raise ValueError(f"y must be on the device of x ({x.device}), got {y.device}")
-    if classes is None or classes < 2:
-        raise ValueError(f"classes must be at least 2 for labelled data, got {classes}")
+    count("classes", classes, least=2)
     if y.min() < UNLABELLED or y.max() >= classes:
         raise ValueError(
             f"y must hold labels from 0 to {classes - 1}, or -1 for unlabelled, "

@@ -6,6 +6,7 @@ once, through torchvision, to a cache in the home directory.
 """
 
 import gzip
+import math
 import os
 import zlib
 from collections.abc import Callable
@@ -15,12 +16,13 @@ import numpy as np
 import torch
 
 from genaug_lessons import machine
-from genaug_lessons.data.dataset import Dataset, row_ids
+from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.data.splits import halves
 from genaug_lessons.typed import check_types
 
-CACHE = Path.home() / ".cache" / "genaug_lessons"
-MAGIC = {1: 2049, 3: 2051}  # the first number of an IDX file of bytes, by its dimensions
+CACHE = Path("~/.cache/genaug_lessons")  # expanded when needed: not everyone has a home
+PICTURE = (28, 28)
+MOST_BYTES = 2**26  # of a file, unpacked; the largest of MNIST's holds 47 million
 
 
 def digits() -> Dataset:
@@ -34,15 +36,17 @@ def digits() -> Dataset:
     found = load_digits()
     x = torch.from_numpy(found.images).float().div(16)[:, None]
     y = torch.from_numpy(found.target).long()
-    return Dataset(x, y, 10, "unit", row_ids("digits", len(x))).to(machine.device())
+    return Dataset(x, y, 10, "unit").to(machine.device())
 
 
 def mnist(*, train: bool = True) -> Dataset:
     """60000 (or, with train=False, 10000 held-out) handwritten digits of 28x28 pixels, uint8.
 
     Raises:
-        FileNotFoundError: `GENAUG_DATA` names no folder, or it lacks the files.
-        ValueError: a file is corrupt.
+        FileNotFoundError: `GENAUG_DATA` names no folder, or it lacks the files; or there is no
+            home directory to download to.
+        PermissionError: a folder or a file may not be read.
+        ValueError: a file is corrupt, or holds something else.
         ConnectionError: a download is needed and there is no network.
     """
     return _idx_dataset("MNIST", train)
@@ -52,7 +56,7 @@ def fashion_mnist(*, train: bool = True) -> Dataset:
     """60000 (or, with train=False, 10000 held-out) pictures of clothes, 28x28, ten classes, uint8.
 
     Raises:
-        FileNotFoundError, ValueError, ConnectionError: as `mnist`.
+        FileNotFoundError, PermissionError, ValueError, ConnectionError: as `mnist`.
     """
     return _idx_dataset("FashionMNIST", train)
 
@@ -73,72 +77,100 @@ def reachable() -> dict[str, str]:
     """Which data sets this machine has: name -> "embedded", "ready" or what to do."""
     states = {"digits": "embedded"}
     for name, folder in (("mnist", "MNIST"), ("fashion_mnist", "FashionMNIST")):
-        files = [find for part in ("train", "t10k") for find in _files(_root() / folder, part)]
-        advice = "not on this machine; it will be downloaded, or set GENAUG_DATA"
-        states[name] = "ready" if all(files) else advice
+        try:
+            ready = all([_files(folder, part) for part in ("train", "t10k")])
+            advice = "not on this machine; it will be downloaded, or set GENAUG_DATA"
+            states[name] = "ready" if ready else advice
+        except OSError as error:  # whose sentence says what to do
+            states[name] = str(error)
     return states
 
 
 def _root() -> Path:
-    return Path(os.environ.get("GENAUG_DATA") or CACHE)
+    """The folder that is to hold the files; it exists where `GENAUG_DATA` names it."""
+    chosen = os.environ.get("GENAUG_DATA")
+    try:
+        root = Path(chosen or CACHE).expanduser()
+    except RuntimeError as error:
+        raise FileNotFoundError(
+            "there is no home directory to look in or to download to: set GENAUG_DATA to a "
+            "folder that holds MNIST/raw/*-ubyte.gz"
+        ) from error
+    if chosen and not os.path.isdir(root):
+        raise FileNotFoundError(f"GENAUG_DATA must name a folder that you may read, got {chosen!r}")
+    return root
+
+
+def _files(folder: str, part: str) -> tuple[Path, Path] | None:
+    """The image and the label file, extracted or as an archive; None where they can be fetched."""
+    root = _root()
+    raw = root / folder / "raw"
+
+    def find(stem):
+        both = (raw / stem, raw / f"{stem}.gz")
+        return next((path for path in both if os.path.isfile(path)), None)
+
+    files = find(f"{part}-images-idx3-ubyte"), find(f"{part}-labels-idx1-ubyte")
+    for path in (root, root / folder, raw, *filter(None, files)):
+        needed = os.X_OK if os.path.isdir(path) else os.R_OK
+        if os.path.exists(path) and not os.access(path, needed):
+            raise PermissionError(f"{str(path)!r} may not be read by you: change its permissions")
+    if all(files):
+        return files
+    if os.environ.get("GENAUG_DATA"):
+        raise FileNotFoundError(
+            f"GENAUG_DATA={str(root)!r} must hold {folder}/raw/{part}-images-idx3-ubyte[.gz] "
+            f"and {part}-labels-idx1-ubyte[.gz]; unset it to download them to {str(CACHE)!r}"
+        )
+    return None
 
 
 def _idx_dataset(folder: str, train: bool) -> Dataset:
     part = "train" if train else "t10k"
-    root = _root()
-    chosen = bool(os.environ.get("GENAUG_DATA"))
-    if chosen and not root.is_dir():
-        raise FileNotFoundError(f"GENAUG_DATA must name a folder, got {str(root)!r}")
-    if not all(_files(root / folder, part)):
-        if chosen:
-            raise FileNotFoundError(
-                f"GENAUG_DATA={str(root)!r} must hold {folder}/raw/{part}-images-idx3-ubyte[.gz] "
-                f"and {part}-labels-idx1-ubyte[.gz]; unset it to download them to {str(CACHE)!r}"
-            )
+    if _files(folder, part) is None:
         _download(folder)
-    images, labels = _files(root / folder, part)
-    x, y = torch.from_numpy(_read_idx(images, 3)), torch.from_numpy(_read_idx(labels, 1))
+    images, labels = _files(folder, part)
+    x, y = torch.from_numpy(_read_idx(images, PICTURE)), torch.from_numpy(_read_idx(labels, ()))
     if len(x) != len(y):
         raise ValueError(f"{images.name} holds {len(x)} images but {labels.name} {len(y)} labels")
-    ids = row_ids(f"{folder} {part}", len(x))
-    dataset = Dataset(x[:, None], y.long(), 10, "unit", ids, held_out=not train)
+    dataset = Dataset(x[:, None], y.long(), 10, "unit", held_out=not train)
     return dataset.to(machine.device())
 
 
-def _files(folder: Path, part: str) -> tuple[Path | None, Path | None]:
-    """The image and the label file, extracted or as an archive; None for each that is missing."""
+def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
+    """The rows of bytes, each of this shape, in an IDX file.
 
-    def find(stem):
-        both = (folder / "raw" / stem, folder / "raw" / f"{stem}.gz")
-        return next((path for path in both if path.is_file()), None)
-
-    return find(f"{part}-images-idx3-ubyte"), find(f"{part}-labels-idx1-ubyte")
-
-
-def _read_idx(path: Path, dimensions: int) -> np.ndarray:
-    """The array in an IDX file: a magic number, the sizes (big-endian int32), then the bytes."""
+    A magic number, the sizes (all big-endian int32), then the bytes.
+    """
+    opened = gzip.open(path) if path.suffix == ".gz" else path.open("rb")
     try:
-        content = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
+        with opened as file:
+            content = file.read(MOST_BYTES)
     except (gzip.BadGzipFile, EOFError, zlib.error) as error:
         raise ValueError(f"{path} is corrupt ({error}): delete it and fetch it again") from error
+    dimensions = 1 + len(shape)
     start = 4 * (dimensions + 1)
-    if len(content) < start or int.from_bytes(content[:4], "big") != MAGIC[dimensions]:
+    magic = 2048 + dimensions  # of an array of bytes
+    if len(content) < start or int.from_bytes(content[:4], "big") != magic:
         raise ValueError(f"{path} is not an IDX file of {dimensions} dimensions: fetch it again")
-    sizes = np.frombuffer(content[4:start], dtype=">i4")
+    rows, *found = np.frombuffer(content[4:start], dtype=">i4").tolist()
+    if tuple(found) != shape:
+        raise ValueError(f"{path} must hold pictures of {shape}, got {found}: fetch it again")
     array = np.frombuffer(content, dtype=np.uint8, offset=start)
-    if array.size != sizes.prod():
+    expected = rows * math.prod(shape)
+    if array.size != expected or not rows:
         raise ValueError(
-            f"{path} is cut short or corrupt: {sizes.prod()} bytes expected, "
-            f"got {array.size}; delete it and fetch it again"
+            f"{path} is cut short or corrupt: {expected} bytes expected, got {array.size}; "
+            "delete it and fetch it again"
         )
-    return array.reshape(sizes).copy()
+    return array.reshape(rows, *shape).copy()
 
 
 def _download(folder: str) -> None:
     from torchvision import datasets  # 1.1 s and 157 MB to import: only when needed
 
     try:
-        getattr(datasets, folder)(CACHE, download=True)
+        getattr(datasets, folder)(_root(), download=True)
     except (OSError, RuntimeError) as error:
         raise ConnectionError(
             f"{folder} is not on this machine and could not be downloaded ({error}). Without a "

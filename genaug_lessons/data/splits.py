@@ -1,12 +1,12 @@
 """Splits for honest studies: a fixed test half, nested labelled draws, the rest without labels."""
 
-import zlib
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from genaug_lessons.data.dataset import UNLABELLED, Dataset, as_float, row_ids
+from genaug_lessons.checks import count
+from genaug_lessons.data.dataset import UNLABELLED, Dataset, Leak, as_float
 from genaug_lessons.typed import check_types
 
 HALVES_SEED = 20260801  # the one stratified cut into pool and test, the same in every study
@@ -36,6 +36,7 @@ class Split:
 
     def with_labels(self, labels_per_class: int) -> Dataset:
         """The same draw with more (or fewer) labels: draws are nested, so it contains this one."""
+        labels_per_class = count("labels_per_class", labels_per_class)
         return _labelled(self.candidates, labels_per_class, self.draw)
 
 
@@ -49,6 +50,9 @@ def split(
 ) -> Split:
     """Draw a few labelled rows of each class; the rest of the training rows lose their labels.
 
+    No row stands on both sides: of rows with the same id (equal rows, unless told otherwise) all
+    are in the same half, and training rows that are also in a `test` given are left out.
+
     Args:
         dataset: labelled rows. Without `test`, half of them (stratified, always the same) is it.
         test: rows to score on, for data sets that bring their own.
@@ -58,11 +62,17 @@ def split(
             chosen on development draws, results are reported on the others.
 
     Raises:
-        ValueError: fewer rows of a class than labels asked for, or a class without rows.
+        ValueError: fewer rows of a class than labels asked for, or a class without rows; a `test`
+            that does not look like `dataset` or has unlabelled rows.
+        Leak: all rows of `dataset` are in `test`.
     """
-    dataset = _with_ids(dataset)
+    labels_per_class, draw = count("labels_per_class", labels_per_class), count("draw", draw, 0)
+    _check_real(dataset)
     if test is None:
         dataset, test = halves(dataset)
+    else:
+        _check_test(dataset, test)
+        dataset = _without_rows_of(test, dataset)
     if development:
         dataset, test = halves(dataset)
     labelled = _labelled(dataset, labels_per_class, draw)
@@ -75,18 +85,28 @@ def split(
 
 
 def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
-    """The data set cut in two, stratified by class and the same every time: (train, test)."""
-    rng = torch.Generator().manual_seed(HALVES_SEED)
-    rows = _by_class(dataset, rng)
-    test = torch.cat([order[: (len(order) + 1) // 2] for order in rows]).sort().values
-    keep = torch.ones(len(dataset), dtype=torch.bool)
-    keep[test] = False
-    train = keep.nonzero().squeeze(1).to(dataset.device)
-    return dataset[train], replace(dataset[test.to(dataset.device)], held_out=True)
+    """The data set cut in two, stratified by class and the same every time: (train, test).
+
+    Rows with the same id follow the first of them.
+    """
+    _check_real(dataset)
+    in_test = torch.zeros(len(dataset), dtype=torch.bool)
+    for order in _by_class(dataset, torch.Generator().manual_seed(HALVES_SEED)):
+        in_test[order[: (len(order) + 1) // 2]] = True
+    in_test = in_test[_first_copies(dataset)]
+    if in_test.all() or not in_test.any():
+        raise ValueError(
+            "dataset must hold at least 2 different rows of one class to be cut in two, "
+            f"got {len(dataset)} rows in {dataset.classes} classes"
+        )
+    train, test = ((in_test == side).nonzero()[:, 0].to(dataset.device) for side in (False, True))
+    return dataset[train], replace(dataset[test], held_out=True)
 
 
 def join(labelled: Dataset, pool: Dataset) -> Dataset:
     """Labelled and unlabelled rows as one data set, for semi-supervised fits."""
+    check_dataset("labelled", labelled)
+    check_dataset("pool", pool)
     if labelled.y is None:
         raise ValueError("labelled must have labels, got y=None")
     if pool.y is not None and pool.classes != labelled.classes:
@@ -101,34 +121,61 @@ def join(labelled: Dataset, pool: Dataset) -> Dataset:
     y = labelled.y.new_full((len(pool),), UNLABELLED) if pool.y is None else pool.y
     same_type = labelled.x.dtype == pool.x.dtype
     x = (labelled.x, pool.x) if same_type else (as_float(labelled.x), as_float(pool.x))
-    ids = None if labelled.ids is None or pool.ids is None else torch.cat([labelled.ids, pool.ids])
     held_out = labelled.held_out or pool.held_out
     return replace(
         labelled,
         x=torch.cat(x),
         y=torch.cat([labelled.y, y]),
-        ids=ids,
+        ids=torch.cat([labelled.ids, pool.ids]),
         held_out=held_out,
     )
 
 
-def _with_ids(dataset: Dataset) -> Dataset:
-    """Rows of your own data, which bring no ids, get some: leaks are then caught there too."""
-    if dataset.ids is not None:
-        return dataset
-    source = f"rows with checksum {zlib.crc32(dataset.x.cpu().numpy().tobytes())}"
-    return replace(dataset, ids=row_ids(source, len(dataset)).to(dataset.device))
+def check_dataset(name: str, value: object) -> None:
+    """Raise a ValueError unless the value is a `Dataset`."""
+    if not isinstance(value, Dataset):
+        raise ValueError(f"{name} must be a Dataset, got {type(value).__name__}")
+
+
+def _check_real(dataset: Dataset) -> None:
+    check_dataset("dataset", dataset)
+    if dataset.synthetic:
+        raise ValueError("dataset must be real: a split keeps track of rows, got synthetic data")
+
+
+def _check_test(dataset: Dataset, test: Dataset) -> None:
+    check_dataset("test", test)
+    for what in ("shape", "classes", "support"):
+        wanted, given = getattr(dataset, what), getattr(test, what)
+        if given != wanted:
+            raise ValueError(f"test must have the {what} of dataset, {wanted!r}, got {given!r}")
+    if not test.labelled:
+        raise ValueError("test must be labelled throughout: y = -1 has no right answer")
+
+
+def _without_rows_of(test: Dataset, dataset: Dataset) -> Dataset:
+    shared = torch.isin(dataset.ids, test.ids.to(dataset.device))
+    if shared.all():
+        raise Leak(
+            f"dataset must hold rows that are not in test: all {len(dataset)} rows are in both"
+        )
+    return dataset[~shared] if shared.any() else dataset
+
+
+def _first_copies(dataset: Dataset) -> Tensor:
+    """For each row the number of the first row with the same id, (N,), on the CPU."""
+    group = dataset.ids.cpu().unique(return_inverse=True)[1]
+    rows = torch.arange(len(dataset))
+    return torch.full_like(rows, len(rows)).scatter_reduce(0, group, rows, "amin")[group]
 
 
 def _labelled(dataset: Dataset, labels_per_class: int, draw: int) -> Dataset:
-    if not isinstance(labels_per_class, int) or labels_per_class < 1:
-        raise ValueError(f"labels_per_class must be an integer above 0, got {labels_per_class!r}")
     rows = _by_class(dataset, torch.Generator().manual_seed(draw))
-    count, label = min((len(order), label) for label, order in enumerate(rows))
-    if count < labels_per_class:
+    fewest, label = min((len(order), label) for label, order in enumerate(rows))
+    if fewest < labels_per_class:
         raise ValueError(
-            f"labels_per_class must not exceed the rows of any class: asked for "
-            f"{labels_per_class}, class {label} has {count}"
+            "labels_per_class must not exceed the rows of any class outside the test half: "
+            f"asked for {labels_per_class}, class {label} has {fewest}"
         )
     chosen = torch.cat([order[:labels_per_class] for order in rows])
     return dataset[chosen.to(dataset.device)]

@@ -33,7 +33,7 @@ def estimate(values: Sequence[float] | Tensor) -> Estimate:
     """
     from scipy.special import stdtrit  # quantiles of Student's t; slow to import
 
-    values = torch.as_tensor(values, dtype=torch.float64).flatten().cpu()
+    values = _doubles(values)
     if len(values) < 2:
         raise ValueError(f"values must hold at least 2 runs for an interval, got {len(values)}")
     if not values.isfinite().all():
@@ -51,9 +51,7 @@ def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | T
     Raises:
         ValueError: different numbers of runs.
     """
-    treated, baseline = (
-        torch.as_tensor(values, dtype=torch.float64).flatten() for values in (treated, baseline)
-    )
+    treated, baseline = _doubles(treated), _doubles(baseline)
     if treated.shape != baseline.shape:
         raise ValueError(
             f"treated and baseline must pair up, got {len(treated)} and {len(baseline)} runs"
@@ -64,6 +62,12 @@ def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | T
 def claim(sentence: str, holds: bool) -> None:
     """Print whether a sentence of a lesson is true of the numbers just computed."""
     print(f"{'holds' if holds else 'differs here'}: {sentence}")
+
+
+def _doubles(values: Sequence[float] | Tensor) -> Tensor:
+    """The values flat, in float64 on the CPU: some devices know no doubles."""
+    values = values.cpu() if isinstance(values, Tensor) else values
+    return torch.as_tensor(values, dtype=torch.float64).flatten()
 
 
 check_types(__name__)

@@ -1,9 +1,15 @@
-"""What samples are worth apart from a study: usefulness, distance, copies; and robustness."""
+"""What samples are worth apart from a study: usefulness, distance, copies; and robustness.
+
+Rows that are not finite, of which a model that diverged makes some, get no score but an error.
+"""
+
+import math
 
 import torch
 from torch import Tensor
 
 from genaug_lessons.augment import Affine, Noise
+from genaug_lessons.checks import number
 from genaug_lessons.data import Dataset, refuse_leaks
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import uniform
@@ -24,12 +30,14 @@ def classification_accuracy_score(
         **settings: of the classifier's constructor, such as hidden or dropout.
 
     Raises:
+        ValueError: a test set without labels, or of another shape or other classes.
         Leak: the bank's generator has seen rows of `test`.
 
     Source: Ravuri & Vinyals 2019, arXiv:1905.10887.
     """
     refuse_leaks(bank.ids, test, "the bank")
     model = Classifier(bank.shape, classes=bank.classes, generator=generator, **settings)
+    model.check_test(test)
     fit(model, bank, steps=steps, generator=generator)
     return model.accuracy(test)
 
@@ -42,16 +50,15 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
     Args:
         x: (N, D) features, N above 1; examples are flattened.
-        y: (M, D) features.
+        y: (M, D) features, M above 1.
+
+    Raises:
+        ValueError: too few rows, of different sizes, or not finite.
 
     Source: Dowson & Landau 1982; as a score of generators Heusel et al. 2017, arXiv:1706.08500.
     """
-    x, y = x.flatten(1).double(), y.flatten(1).double()
-    if x.shape[1] != y.shape[1] or min(len(x), len(y)) < 2:
-        raise ValueError(
-            "x and y must be (N, D) and (M, D) with N and M above 1, "
-            f"got {tuple(x.shape)} and {tuple(y.shape)}"
-        )
+    _check_rows(least=2, x=x, y=y)
+    x, y = x.flatten(1).cpu().double(), y.flatten(1).cpu().double()  # some devices know no doubles
     first, second = (torch.atleast_2d(values.T.cov()) for values in (x, y))  # each (D, D)
     values, vectors = torch.linalg.eigh(first)
     root = vectors * values.clamp_min(0).sqrt() @ vectors.T
@@ -71,15 +78,23 @@ def copy_rate(samples: Tensor, train: Tensor, held_out: Tensor, quantile: float 
         train: (M, *shape) rows the generator saw.
         held_out: (K, *shape) real rows it did not see.
         quantile: in (0, 1).
+
+    Raises:
+        ValueError: no rows, rows of different sizes, or not finite.
     """
-    if not 0 < quantile < 1:
-        raise ValueError(f"quantile must lie in (0, 1), got {quantile}")
+    quantile = number("quantile", quantile, above=0, below=1)
+    _check_rows(samples=samples, train=train, held_out=held_out)
     threshold = nearest_distance(held_out, train).quantile(quantile)
     return (nearest_distance(samples, train) <= threshold).float().mean().item()
 
 
 def nearest_distance(x: Tensor, train: Tensor) -> Tensor:
-    """(N,) Euclidean distance of each x (N, *shape) to the nearest training row."""
+    """(N,) Euclidean distance of each x (N, *shape) to the nearest training row.
+
+    Raises:
+        ValueError: no rows, rows of different sizes, or not finite.
+    """
+    _check_rows(x=x, train=train)
     train = train.flatten(1)
     parts = x.flatten(1).split(1024)
     return torch.cat([torch.cdist(part, train).min(1).values for part in parts])
@@ -95,10 +110,13 @@ def mode_shares(x: Tensor, centres: Tensor, *, radius: float) -> Tensor:
         centres: (K, D) the modes.
         radius: above 0; three standard deviations of a mode, say.
 
+    Raises:
+        ValueError: no samples or modes, of different sizes, or not finite.
+
     Source: Srivastava et al. 2017, arXiv:1705.07761, section 5.1.
     """
-    if not radius > 0:
-        raise ValueError(f"radius must be above 0, got {radius}")
+    radius = number("radius", radius, above=0)
+    _check_rows(x=x, centres=centres)
     distance, nearest = torch.cdist(x, centres.to(x)).min(1)
     return nearest[distance <= radius].bincount(minlength=len(centres)) / len(x)
 
@@ -115,8 +133,12 @@ def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> di
         model: a classifier (one number each) or an ensemble ((K,) numbers each).
         test: pictures (N, C, H, W) that the model has not seen.
         generator: noise, angles and places are drawn from it.
+
+    Raises:
+        ValueError: a test half without labels, or of another shape or other classes.
+        Leak: the model has seen rows of it.
     """
-    refuse_leaks(model.seen, test, "the model")
+    model.check_test(test)
     x, size = test.values, min(test.shape[-2:])
     quarter = max(1, size // 4)
     corrupted = {
@@ -131,6 +153,23 @@ def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> di
         name: (model.predict(pictures) == test.y).float().mean(-1)
         for name, pictures in corrupted.items()
     }
+
+
+def _check_rows(least: int = 1, **rows: Tensor) -> None:
+    """Raise a ValueError unless all are tensors (N, *shape) of finite floats and of one size."""
+    for name, x in rows.items():
+        if not isinstance(x, Tensor) or not x.is_floating_point():
+            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
+            raise ValueError(f"{name} must be a float tensor, as a data set's values, got {kind}")
+        if x.ndim < 2 or len(x) < least:
+            raise ValueError(
+                f"{name} must be (N, *shape) with N at least {least}, got {tuple(x.shape)}"
+            )
+        if not x.isfinite().all():
+            raise ValueError(f"{name} must be finite, got NaN or infinity")
+    if len({math.prod(x.shape[1:]) for x in rows.values()}) > 1:
+        shapes = ", ".join(f"{name} {tuple(x.shape)}" for name, x in rows.items())
+        raise ValueError(f"rows must have one size, got {shapes}")
 
 
 def _occluded(x: Tensor, side: int, generator: torch.Generator) -> Tensor:

@@ -7,13 +7,15 @@ interval. The classifiers of all draws are trained as one stacked model.
 """
 
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 
 import torch
 
 from genaug_lessons.augment import Augmented, Transform, as_transform
-from genaug_lessons.data import Dataset, Split, digits, split
+from genaug_lessons.checks import count, probability
+from genaug_lessons.data import Dataset, Split, digits, refuse_leaks, split
+from genaug_lessons.data.splits import check_dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
 from genaug_lessons.models.classifier import Classifier
@@ -33,8 +35,10 @@ class Arm:
         name: what tables and figures call it.
         bank: makes synthetic (or further real) data out of a draw: bank(split, generator).
         transform: changes pictures of the batch instead: a transform, of torchvision too, or a
-            list of them.
-        share: part of each batch that is augmented, 0 to 1.
+            list of them. With a bank as well, it changes the whole batch after the bank's share
+            has been mixed in.
+        share: part of each batch that is augmented, 0 to 1: taken from the bank, or changed by the
+            transform where there is no bank.
         start: makes the classifier that a draw starts from, start(split, generator), in place of
             the study's `make_classifier`: pretrained on the pool, say. It gets the generator that
             the other arms draw the initial weights of that draw from.
@@ -46,9 +50,19 @@ class Arm:
     share: float = 0.5
     start: Callable[[Split, torch.Generator], Classifier] | None = None
 
-    def __post_init__(self):
+    def __post_init__(self):  # refused now, not when its turn comes
+        if not isinstance(self.name, str):
+            raise ValueError(f"name must be text, got {self.name!r}")
+        probability("share", self.share)
         if self.transform is not None:
-            as_transform(self.transform)  # refused now, not when its turn comes
+            as_transform(self.transform)
+        for role, made in (("bank", "a Dataset"), ("start", "a Classifier")):
+            value = getattr(self, role)
+            if value is not None and not callable(value):
+                raise ValueError(
+                    f"{role} must be a function of a split and a generator that makes {made}, "
+                    f"got {type(value).__name__}"
+                )
 
     @classmethod
     def duplicates(cls, share: float = 0.5) -> "Arm":
@@ -152,18 +166,25 @@ def study(
         **settings: of the classifier's training, such as lr or batch_size.
 
     Raises:
-        ValueError: fewer than two draws, arms without or with equal names, or what `split` says.
+        ValueError: fewer than two draws, arms without or with equal names, an arm that does not
+            fit the data, or what `split` says.
         Leak: a bank or a start has seen rows of the test half.
     """
-    _check_arms(arms, draws)
-    parts = data if isinstance(data, tuple) else (digits() if data is None else data,)
+    draws, steps = count("draws", draws, least=2), count("steps", steps)
+    first_draw = count("first_draw", first_draw, least=0)
+    _check_arms(arms)
+    sets = _sets(data)
     splits = [
-        split(*parts, labels_per_class=labels_per_class, draw=draw, development=development)
+        split(*sets, labels_per_class=labels_per_class, draw=draw, development=development)
         for draw in range(first_draw, first_draw + draws)
     ]
+    labelled = StackedData([part.labelled for part in splits])
+    for arm in arms:
+        if arm.transform is not None:
+            Augmented(labelled, transform=arm.transform)  # refused now, not when its turn comes
     arms = [Arm(BASELINE), *arms]
     accuracies, seconds, classifiers = {}, {}, {}
-    jobs = _run_arms(arms, splits, steps, make_classifier, settings)
+    jobs = _run_arms(arms, splits, labelled, steps, make_classifier, settings)
     made = sum((arm.bank is not None) + (arm.start is not None) for arm in arms)
     total = len(arms) + draws * made
     for done in progress(jobs, total, "study") if show_progress else jobs:
@@ -179,39 +200,62 @@ def study(
     return Study(accuracies, seconds, classifiers, question)
 
 
-def _run_arms(arms, splits, steps, make_classifier, settings):
+def _run_arms(
+    arms: Sequence[Arm],
+    splits: Sequence[Split],
+    labelled: StackedData,
+    steps: int,
+    make_classifier: Callable[..., Classifier],
+    settings: dict,
+) -> Iterator[tuple[str, Ensemble, float] | None]:
     """Yield None after each bank or start, and (name, ensemble, CPU seconds) after each arm."""
-    labelled = StackedData([each.labelled for each in splits])
 
-    def afresh(split: Split, rng: torch.Generator) -> Classifier:
+    def afresh(_: Split, rng: torch.Generator) -> Classifier:
         return make_classifier(labelled.shape, classes=labelled.classes, generator=rng)
 
+    test = splits[0].test
     for arm in arms:
-        start = time.process_time()
-        source = labelled
+        start, source = time.process_time(), labelled
+        banks = []
         if arm.bank is not None:
-            banks = []
-            for each in splits:
-                banks.append(arm.bank(each, generator(each.draw)))
+            for part in splits:
+                banks.append(arm.bank(part, generator(part.draw)))
+                check_dataset(f"what the bank of arm {arm.name!r} makes", banks[-1])
                 yield None
-            source = Augmented(labelled, bank=StackedData(banks), share=arm.share)
-        elif arm.transform is not None:
-            source = Augmented(labelled, transform=arm.transform, share=arm.share)
+        if arm.bank is not None or arm.transform is not None:
+            bank = StackedData(banks) if banks else None
+            source = Augmented(labelled, bank=bank, transform=arm.transform, share=arm.share)
+        refuse_leaks(source.ids, test, f"arm {arm.name!r}")
         rng = generator(splits[0].draw)  # the same for every arm: paired weights and batches
         members = []
-        for each, weights in zip(splits, spawn(rng, len(splits)), strict=True):
-            members.append((arm.start or afresh)(each, weights))
+        for part, weights in zip(splits, spawn(rng, len(splits)), strict=True):
+            members.append((arm.start or afresh)(part, weights))
             if arm.start is not None:
                 yield None
         ensemble = Ensemble(members)
-        for _ in training_steps(ensemble, source, steps=steps, generator=rng, **settings):
+        ensemble.check_test(test)
+        training = training_steps(  # going on: a start may have been trained already
+            ensemble, source, steps=steps, resume=True, generator=rng, **settings
+        )
+        for _ in training:
             pass
         yield arm.name, ensemble, time.process_time() - start
 
 
-def _check_arms(arms: Sequence[Arm], draws: int) -> None:
-    if draws < 2:
-        raise ValueError(f"draws must be at least 2 for an interval, got {draws}")
+def _sets(data: tuple[Dataset, Dataset] | Dataset | None) -> tuple[Dataset, ...]:
+    """What `split` cuts: (train, test), or one data set."""
+    if data is None:
+        return (digits(),)
+    if isinstance(data, Dataset):
+        return (data,)
+    if not isinstance(data, (tuple, list)) or len(data) != 2:
+        raise ValueError(f"data must be a Dataset or (train, test), got {type(data).__name__}")
+    return tuple(data)
+
+
+def _check_arms(arms: Sequence[Arm]) -> None:
+    if not all(isinstance(arm, Arm) for arm in arms):
+        raise ValueError(f"arms must be a list of Arm, got {arms!r}")
     names = [arm.name for arm in arms]
     if not arms or len({*names, BASELINE}) <= len(names):
         raise ValueError(f'arms must have different names, none of them "none", got {names}')

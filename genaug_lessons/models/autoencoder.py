@@ -20,6 +20,7 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
@@ -62,9 +63,7 @@ def denoising_score(x: Tensor, reconstruction: Tensor, std: float) -> Tensor:
 
     Source: Alain & Bengio 2014, arXiv:1211.4246; Vincent 2011, Neural Computation 23(7).
     """
-    if not std > 0:
-        raise ValueError(f"std must be above 0, got {std}")
-    return (reconstruction - x) / std**2
+    return (reconstruction - x) / number("std", std, above=0) ** 2
 
 
 class Autoencoder(Model):
@@ -102,22 +101,16 @@ class Autoencoder(Model):
         generator: torch.Generator,
     ):
         super().__init__(shape)
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, got {latent}")
-        for name, value, known in (
-            ("code", code, tuple(CODES)),
-            ("network", network, ("mlp", "cnn")),
-            ("loss", loss, ("cross-entropy", "squared")),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} must be one of {known}, got {value!r}")
+        hidden, latent = counts("hidden", hidden), count("latent", latent)
+        contraction = number("contraction", contraction, least=0)
+        choice("code", code, CODES)
+        choice("network", network, ("mlp", "cnn"))
+        choice("loss", loss, ("cross-entropy", "squared"))
         if corruption is not None:
             check_corruption(corruption)
-        if not contraction >= 0:
-            raise ValueError(f"contraction must be at least 0, got {contraction}")
         if tied and network == "cnn":
             raise ValueError('tied weights need network="mlp", got "cnn"')
-        self.hidden, self.latent, self.code, self.network = tuple(hidden), latent, code, network
+        self.hidden, self.latent, self.code, self.network = hidden, latent, code, network
         self.loss, self.corruption, self.contraction = loss, corruption, contraction
         if contraction:
             self._check_contractible()

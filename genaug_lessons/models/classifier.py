@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp, small_cnn
@@ -29,7 +30,7 @@ class Classifier(Model):
         generator: initial weights are drawn from it; the model lives on its device.
     """
 
-    needs_labels = True
+    takes_soft_labels = True
     defaults = {**Model.defaults, "lr": 2e-3, "weight_decay": 0.01, "schedule": "cosine"}
 
     def __init__(
@@ -42,12 +43,9 @@ class Classifier(Model):
         network: str = "mlp",
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        if classes < 2:
-            raise ValueError(f"classes must be at least 2, got {classes}")
-        if network not in ("mlp", "cnn"):
-            raise ValueError(f'network must be "mlp" or "cnn", got {network!r}')
-        self.classes = classes
+        super().__init__(shape, classes=count("classes", classes, 2))
+        hidden, classes = counts("hidden", hidden), self.classes
+        choice("network", network, ("mlp", "cnn"))
         if network == "cnn":
             self.network = small_cnn(
                 self.shape, classes, channels=hidden, dropout=dropout, generator=generator

@@ -23,10 +23,11 @@ from collections.abc import Mapping, Sequence
 import torch
 from torch import Tensor, nn
 
+from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.rbm import GAP, RBM, check_count
+from genaug_lessons.models.rbm import GAP, RBM
 from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
 from genaug_lessons.nn import Dropout, Net, linear
 from genaug_lessons.random import bernoulli, check_device
@@ -63,16 +64,16 @@ class DBN(Model):
         visible: str = "binary",
         generator: torch.Generator,
     ):
-        super().__init__(shape)
+        super().__init__(shape, classes=classes)
+        hidden = counts("hidden", hidden)
         if not hidden:
-            raise ValueError(f"hidden must hold the units of at least one layer, got {hidden!r}")
+            raise ValueError("hidden must hold the units of at least one layer, got ()")
         shapes, kinds = [shape, *hidden[:-1]], [visible] + ["binary"] * (len(hidden) - 1)
         labels = [None] * (len(hidden) - 1) + [classes]
         self.layers = nn.ModuleList(
             RBM(below, units, classes=label, visible=kind, generator=generator)
             for below, units, label, kind in zip(shapes, hidden, labels, kinds, strict=True)
         )
-        self.classes, self.needs_labels = classes, classes is not None
         self.support = self.layers[0].support
 
     @property
@@ -149,7 +150,7 @@ class DBN(Model):
         Raises:
             ValueError: values that are no states of the visible units; draws below 1.
         """
-        check_count("draws", draws, 1)
+        draws = count("draws", draws)
         check_device(generator, self.device, "model")
         check_states(self.layers[0], x)
         v, total = x.flatten(1), 0.0
@@ -195,6 +196,15 @@ class StackUpdate:
         """Each layer's learning rate in the next update."""
         for depth, update in self.updates.items():
             update.set_rates({GAP: rates[_name(depth)]})
+
+    def state_dict(self) -> dict[int, dict]:
+        """What the updates of the layers remember, by depth."""
+        return {depth: update.state_dict() for depth, update in self.updates.items()}
+
+    def load_state_dict(self, state: Mapping[int, dict]) -> None:
+        """Have the updates remember this instead."""
+        for depth, update in self.updates.items():
+            update.load_state_dict(state[depth])
 
 
 def _name(depth: int) -> str:

@@ -16,6 +16,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import count, number
 from genaug_lessons.models.classifier import CHUNK, Classifier
 from genaug_lessons.nn import Dropout, dropout_mask, inverted_dropout
 from genaug_lessons.random import check_device
@@ -49,7 +50,7 @@ def scale_at_test(x: Tensor, p: float) -> Tensor:
 
 def all_masks(n: int) -> Tensor:
     """Every mask of n values, (2**n, n), float32 on the CPU; n from 1 to 20."""
-    if not 1 <= n <= 20:
+    if count("n", n) > 20:
         raise ValueError(f"n must lie in 1 to 20, for there are 2**n masks, got {n}")
     return ((torch.arange(2**n)[:, None] >> torch.arange(n)) & 1).float()
 
@@ -102,8 +103,7 @@ def dropout_regression(x: Tensor, y: Tensor, p: float) -> Tensor:
     Raises:
         ValueError: p outside [0, 1); with everything dropped no weight matters.
     """
-    _check_drop(p)
-    q = 1 - p
+    q = 1 - number("p", p, least=0, below=1)
     products = x.T @ x
     penalised = q * q * products + q * p * products.diagonal().diag()
     return torch.linalg.solve(penalised, q * x.T @ y)
@@ -136,8 +136,7 @@ def monte_carlo(
 
     Source: Gal & Ghahramani 2016, arXiv:1506.02142.
     """
-    if not isinstance(draws, int) or draws < 2:
-        raise ValueError(f"draws must be an integer of at least 2, got {draws!r}")
+    draws = count("draws", draws, 2)
     if not any(isinstance(layer, Dropout) and layer.p > 0 for layer in model.modules()):
         raise ValueError("model must have dropout above 0: without it every draw is the same")
     check_device(generator, model.device, "model")
@@ -159,15 +158,9 @@ def max_norm(weight: Tensor, limit: float) -> Tensor:
 
     Source: Srivastava et al. 2014, section 5.1.
     """
-    if not limit > 0:
-        raise ValueError(f"limit must be above 0, got {limit}")
+    number("limit", limit, above=0)
     length = weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.ndim - 1))
     return weight * (limit / length).clamp(max=1)
-
-
-def _check_drop(p: float) -> None:
-    if not 0 <= p < 1:
-        raise ValueError(f"p must lie in [0, 1), got {p}")
 
 
 check_types(__name__)

@@ -19,6 +19,7 @@ from collections.abc import Collection
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import GradientUpdate, Model, Objective
 from genaug_lessons.models.gan_game import LOSSES
@@ -71,22 +72,18 @@ class GAN(Model):
         instance_noise: float = 0.0,
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        if loss not in LOSSES:
-            raise ValueError(f"loss must be one of {list(LOSSES)}, got {loss!r}")
-        if support not in (None, "unit", "real"):
-            raise ValueError(f'support must be "unit" or "real", got {support!r}')
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, got {latent}")
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
-        if instance_noise < 0:
-            raise ValueError(f"instance_noise must be at least 0, got {instance_noise}")
-        self.latent, self.classes, self.loss = latent, classes, loss
-        self.needs_labels, self.instance_noise = classes is not None, instance_noise
-        self.support = support or ("unit" if len(self.shape) == 3 else "real")
-        size, labels = math.prod(self.shape), classes or 0
-        made, seen = (latent + labels, *generator_hidden, size), (size + labels, *critic_hidden, 1)
+        super().__init__(shape, classes=classes)
+        pictures = len(self.shape) == 3
+        self.latent, self.loss = count("latent", latent), choice("loss", loss, LOSSES)
+        self.instance_noise = number("instance_noise", instance_noise, least=0)
+        self.support = choice(
+            "support", support or ("unit" if pictures else "real"), ("unit", "real")
+        )
+        size, labels = math.prod(self.shape), self.classes or 0
+        generator_hidden = counts("generator_hidden", generator_hidden)
+        critic_hidden = counts("critic_hidden", critic_hidden)
+        made = (self.latent + labels, *generator_hidden, size)
+        seen = (size + labels, *critic_hidden, 1)
         self.maker = mlp(made, batch_norm=True, generator=generator)
         self.critic = mlp(seen, dropout=dropout, leak=LEAK, generator=generator)
 
@@ -189,8 +186,7 @@ class GameUpdate(GradientUpdate):
     """
 
     def __init__(self, model: GAN, *, critic_steps: int, players: Collection[str], **settings):
-        if not isinstance(critic_steps, int) or critic_steps < 1:
-            raise ValueError(f"critic_steps must be an integer of at least 1, got {critic_steps!r}")
+        critic_steps = count("critic_steps", critic_steps)
         super().__init__(model.objectives(), **settings)
         if not players or set(players) - set(self.names):
             raise ValueError(f"players must be one or more of {self.names}, got {players!r}")

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+from genaug_lessons.checks import count, number
 from genaug_lessons.typed import check_types
 
 
@@ -118,12 +119,8 @@ def dirac_game(
 
     Source: Mescheder, Geiger & Nowozin 2018, sections 2 to 4, with f(t) = t.
     """
-    if not lr > 0:
-        raise ValueError(f"lr must be above 0, got {lr}")
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
-    if penalty < 0:
-        raise ValueError(f"penalty must be at least 0, got {penalty}")
+    lr, steps = number("lr", lr, above=0), count("steps", steps)
+    penalty = number("penalty", penalty, least=0)
     theta, psi = start
     path = [(theta, psi)]
     for _ in range(steps):

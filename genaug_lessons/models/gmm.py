@@ -20,6 +20,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import choice, count, probability
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Update
 from genaug_lessons.models.gaussians import (
@@ -108,29 +109,24 @@ class GaussianMixture(Model):
         classes: int | None = None,
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        if not isinstance(components, int) or components < 1:
-            raise ValueError(f"components must be an integer of at least 1, got {components!r}")
-        if covariance not in COVARIANCES:
-            raise ValueError(f"covariance must be one of {COVARIANCES}, got {covariance!r}")
-        for name, share in (("pooled", pooled), ("sphere", sphere)):
-            if not 0 <= share <= 1:
-                raise ValueError(f"{name} must lie in [0, 1], got {share}")
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
-        count, size = components * (classes or 1), math.prod(self.shape)
-        if means is not None and means.shape != (count, *self.shape):
-            wanted = (count, *self.shape)
+        super().__init__(shape, classes=classes)
+        self.components = count("components", components)
+        self.covariance = choice("covariance", covariance, COVARIANCES)
+        self.shares = {
+            "pooled": probability("pooled", pooled),
+            "sphere": probability("sphere", sphere),
+        }
+        number, size = self.components * (self.classes or 1), math.prod(self.shape)
+        if means is not None and means.shape != (number, *self.shape):
+            wanted = (number, *self.shape)
             raise ValueError(f"means must have shape {wanted}, got {tuple(means.shape)}")
-        self.components, self.covariance, self.classes = components, covariance, classes
-        self.shares, self.means = {"pooled": pooled, "sphere": sphere}, means
-        self.needs_labels = classes is not None
+        self.means = means
         device = generator.device
-        start = torch.zeros(count), torch.zeros(count, size), torch.eye(size).repeat(count, 1, 1)
+        start = torch.zeros(number), torch.zeros(number, size), torch.eye(size).repeat(number, 1, 1)
         self.log_pi, self.mu, self.L = (
             nn.Parameter(value.to(device), requires_grad=False) for value in start
         )
-        owner = torch.arange(count, device=device) // components  # class of each component
+        owner = torch.arange(number, device=device) // self.components  # class of each component
         self.register_buffer("owner", owner, persistent=False)
         self.register_buffer("started", torch.zeros((), dtype=torch.bool, device=device))
 

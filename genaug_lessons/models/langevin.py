@@ -20,6 +20,7 @@ from itertools import pairwise
 import torch
 from torch import Tensor
 
+from genaug_lessons import checks
 from genaug_lessons.random import check_device, normal
 from genaug_lessons.typed import check_types
 
@@ -52,7 +53,7 @@ def langevin(
         steps: how many each chain makes, at least 1.
         generator: draws the noise; where x lives.
     """
-    _check(step_size, steps)
+    step_size, steps = _checked(step_size, steps)
     check_device(generator, x.device, "places")
 
     def states(x: Tensor) -> Iterator[Tensor]:
@@ -86,7 +87,7 @@ def annealed_langevin(
 
     Source: Song & Ermon 2019, algorithm 1.
     """
-    _check(step_size, steps)
+    step_size, steps = _checked(step_size, steps)
     check_device(generator, x.device, "places")
     levels = check_levels(sigmas)
 
@@ -106,11 +107,8 @@ def geometric_levels(first: float, last: float, count: int) -> list[float]:
 
     Source: Song & Ermon 2019, section 4.1; on the choice, Song & Ermon 2020, arXiv:2006.09011.
     """
-    if not isinstance(count, int) or count < 2:
-        raise ValueError(f"count must be an integer of at least 2, got {count!r}")
-    if not first > 0:
-        raise ValueError(f"first must be above 0, got {first}")
-    ratio = last / first
+    count = checks.count("count", count, 2)
+    ratio = checks.number("last", last) / checks.number("first", first, above=0)
     return check_levels([first * ratio ** (step / (count - 1)) for step in range(count)])
 
 
@@ -127,11 +125,8 @@ def _at_level(score: Callable, sigma: float) -> Callable[[Tensor], Tensor]:
     return lambda x: score(x, sigma)
 
 
-def _check(step_size: float, steps: int) -> None:
-    if not step_size > 0:
-        raise ValueError(f"step_size must be above 0, got {step_size}")
-    if not isinstance(steps, int) or steps < 1:
-        raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+def _checked(step_size: float, steps: int) -> tuple[float, int]:
+    return checks.number("step_size", step_size, above=0), checks.count("steps", steps)
 
 
 check_types(__name__)

@@ -24,8 +24,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import count, counts, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Model, Objective
+from genaug_lessons.model import Model, Objective, check_shape
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import uniform
 from genaug_lessons.typed import check_types
@@ -51,10 +52,10 @@ class UniformNoise:
     """
 
     def __init__(self, shape: int | tuple[int, ...], low: float, high: float):
-        if not low < high:
+        self.low, self.high = number("low", low), number("high", high)
+        if not self.low < self.high:
             raise ValueError(f"low must be below high, got {low} and {high}")
-        self.shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        self.low, self.high = low, high
+        self.shape = check_shape(shape)
 
     def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
         """n examples (n, *shape)."""
@@ -96,9 +97,7 @@ def critic_log_density(logits: Tensor, log_noise: Tensor, *, ratio: float = 1.0)
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, proposition 1, solved for p.
     """
-    if not ratio > 0:
-        raise ValueError(f"ratio must be above 0, got {ratio}")
-    return logits + log_noise + math.log(ratio)
+    return logits + log_noise + math.log(number("ratio", ratio, above=0))
 
 
 def info_nce_loss(scores: Tensor) -> Tensor:
@@ -152,10 +151,9 @@ class EnergyModel(Model):
         generator: torch.Generator,
     ):
         super().__init__(shape)
-        if not isinstance(ratio, int) or ratio < 1:
-            raise ValueError(f"ratio must be an integer of at least 1, got {ratio!r}")
+        hidden, self.ratio = counts("hidden", hidden), count("ratio", ratio)
         _check_noise(noise, self.shape, generator)
-        self.ratio, self.seen = ratio, getattr(noise, "seen", None)
+        self.seen = getattr(noise, "seen", None)
         # Its functions, not itself: a fitted mixture's parameters are none of this model's.
         self.noise_sample, self.noise_log_density = noise.sample, noise.log_density
         self.network = mlp((math.prod(self.shape), *hidden, 1), smooth=True, generator=generator)
@@ -182,7 +180,7 @@ class EnergyModel(Model):
     def check_data(self, data) -> None:
         """Raise a ValueError unless the data fit the model and the noise reaches them all."""
         super().check_data(data)
-        rows = getattr(data, "data", data).values  # those of an `Augmented` data set are within
+        rows = torch.cat([part.values for part in data.parts()])
         missed = (~self.noise_log_density(rows).isfinite()).sum().item()
         if missed:
             raise ValueError(

@@ -25,6 +25,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model
 from genaug_lessons.random import bernoulli, check_device, normal
@@ -77,17 +78,12 @@ class RBM(Model):
         visible: str = "binary",
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        check_count("hidden", hidden, 1)
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
-        if visible not in ("binary", "gaussian"):
-            raise ValueError(f'visible must be "binary" or "gaussian", got {visible!r}')
-        self.hidden, self.classes, self.visible = hidden, classes, visible
-        self.needs_labels = classes is not None
+        super().__init__(shape, classes=classes)
+        self.hidden = hidden = count("hidden", hidden)
+        self.visible = choice("visible", visible, ("binary", "gaussian"))
         self.support = "unit" if visible == "binary" else "real"
         self.size = math.prod(self.shape)
-        units, device = self.size + (classes or 0), generator.device
+        units, device = self.size + (self.classes or 0), generator.device
         W = START_STD * normal((hidden, units), generator)
         self.W = nn.Parameter(W.T)  # stored by columns, which makes an update's products faster
         self.a = nn.Parameter(torch.zeros(units, device=device))
@@ -205,7 +201,7 @@ class RBM(Model):
             generator: on the model's device.
         """
         check_device(generator, self.device, "model")
-        check_count("gibbs_steps", gibbs_steps, 1)
+        gibbs_steps = count("gibbs_steps", gibbs_steps)
         v = self.to_visible(self._noise(n, generator), self.labels_for(n, label))
         clamp_label = self.classes is not None
         chain = self.gibbs_chain(v, clamp_label=clamp_label, generator=generator)
@@ -249,14 +245,10 @@ class ContrastiveUpdate:
         gibbs_steps: int,
         persistent_chains: int,
     ):
-        check_count("gibbs_steps", gibbs_steps, 1)
-        check_count("persistent_chains", persistent_chains, 0)
-        if not 0 <= momentum < 1:
-            raise ValueError(f"momentum must lie in [0, 1), got {momentum}")
-        if not weight_decay >= 0:
-            raise ValueError(f"weight_decay must be at least 0, got {weight_decay}")
-        self.model, self.lr, self.momentum, self.weight_decay = model, lr, momentum, weight_decay
-        self.gibbs_steps, self.persistent_chains = gibbs_steps, persistent_chains
+        self.model, self.lr, self.weight_decay = model, lr, weight_decay
+        self.momentum = number("momentum", momentum, least=0, below=1)
+        self.gibbs_steps = count("gibbs_steps", gibbs_steps)
+        self.persistent_chains = count("persistent_chains", persistent_chains, 0)
         self.chains: Tensor | None = None
         self.parameters = [model.W, model.a, model.b]
         self.velocity = [torch.zeros_like(each) for each in self.parameters] if momentum else []
@@ -290,6 +282,14 @@ class ContrastiveUpdate:
         """The learning rate of the next update."""
         self.lr = rates[GAP]
 
+    def state_dict(self) -> dict:
+        """What it remembers between updates: where the chains are, and the velocity."""
+        return {"chains": self.chains, "velocity": self.velocity}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        """Remember this instead."""
+        self.chains, self.velocity = state["chains"], state["velocity"]
+
     def _start(self, v: Tensor, generator: torch.Generator) -> Tensor:
         """The hidden states that the chains go on from, or start from, at the rows v."""
         if self.chains is not None:
@@ -303,19 +303,18 @@ class ContrastiveUpdate:
         for velocity in self.velocity:
             velocity.mul_(self.momentum)
         of_W, of_a, of_b = self.velocity or self.parameters  # without momentum: straight there
-        if self.weight_decay:
+        W, a, b = (parameter.requires_grad for parameter in self.parameters)  # False where frozen
+        if W and self.weight_decay:
             of_W.add_(self.model.W, alpha=-lr * self.weight_decay)
-        of_W.addmm_(v.T, weighted_h, alpha=lr)
-        of_a.addmv_(v.T, weight, alpha=lr)
-        of_b.add_(weighted_h.sum(0), alpha=lr)
+        if W:
+            of_W.addmm_(v.T, weighted_h, alpha=lr)
+        if a:
+            of_a.addmv_(v.T, weight, alpha=lr)
+        if b:
+            of_b.add_(weighted_h.sum(0), alpha=lr)
         for parameter, velocity in zip(self.parameters, self.velocity, strict=False):
-            parameter.add_(velocity)
-
-
-def check_count(name: str, value: int, least: int) -> None:
-    """Raise a ValueError unless the value is an integer of at least `least`."""
-    if not isinstance(value, int) or value < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+            if parameter.requires_grad:
+                parameter.add_(velocity)
 
 
 check_types(__name__)

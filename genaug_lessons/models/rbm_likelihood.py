@@ -28,7 +28,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.models.rbm import RBM, check_count, softplus
+from genaug_lessons.checks import count
+from genaug_lessons.models.rbm import RBM, softplus
 from genaug_lessons.random import check_device, uniform
 from genaug_lessons.typed import check_types
 
@@ -57,7 +58,7 @@ def log_partition(model: RBM, *, layer: str | None = None) -> Tensor:
     if layer == "visible" and not countable:
         raise ValueError('layer must be "hidden" for Gaussian visible units, got "visible"')
     energies = _hidden_energies(model) if layer == "hidden" else _visible_energies(model)
-    return torch.stack([(-part).double().logsumexp(0) for part in energies]).logsumexp(0)
+    return torch.stack([(-part).cpu().double().logsumexp(0) for part in energies]).logsumexp(0)
 
 
 @torch.no_grad()
@@ -67,11 +68,11 @@ def exact_states(model: RBM, n: int, *, generator: torch.Generator) -> Tensor:
     Raises:
         ValueError: a hidden layer above 25 units, whose states cannot be counted.
     """
-    check_count("n", n, 1)
+    n = count("n", n)
     check_device(generator, model.device, "model")
-    log_p = -torch.cat(list(_hidden_energies(model))).double()
+    log_p = -torch.cat(list(_hidden_energies(model))).cpu().double()
     until = log_p.softmax(0).cumsum(0)
-    drawn = torch.searchsorted(until, uniform((n,), generator).double() * until[-1])
+    drawn = torch.searchsorted(until, uniform((n,), generator).cpu().double() * until[-1])
     h = _bits(drawn.clamp_max(len(until) - 1), model.hidden).to(model.W)
     return model.draw_visible(h, generator)
 
@@ -163,7 +164,7 @@ def annealed_log_partition(
 
     Source: Salakhutdinov & Murray 2008, ICML.
     """
-    check_count("runs", runs, 2)
+    runs = count("runs", runs, 2)
     check_device(generator, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
     v = start.draw_visible(start.b.expand(runs, -1), generator)

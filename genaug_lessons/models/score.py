@@ -26,6 +26,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import choice, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.langevin import annealed_langevin, check_levels
@@ -109,8 +110,8 @@ def hutchinson_divergence(score: Score, x: Tensor, directions: Tensor) -> Tensor
 
 
 def _check_sigma(sigma: float | Tensor) -> None:
-    if not isinstance(sigma, Tensor) and not sigma > 0:  # to look into a tensor is to wait for it
-        raise ValueError(f"sigma must be above 0, got {sigma}")
+    if not isinstance(sigma, Tensor):  # to look into a tensor is to wait for it
+        number("sigma", sigma, above=0)
 
 
 def _followed(score: Score, x: Tensor) -> tuple[Tensor, Tensor]:
@@ -161,20 +162,17 @@ class ScoreNetwork(Model):
         support: str | None = None,
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        if objective not in OBJECTIVES:
-            raise ValueError(f"objective must be one of {OBJECTIVES}, got {objective!r}")
-        if support not in (None, "unit", "real"):
-            raise ValueError(f'support must be "unit" or "real", got {support!r}')
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
-        self.sigmas, self.objective, self.classes = check_levels(sigmas), objective, classes
-        self.needs_labels = classes is not None
-        self.support = support or ("unit" if len(self.shape) == 3 else "real")
+        super().__init__(shape, classes=classes)
+        pictures = len(self.shape) == 3
+        self.sigmas, hidden = check_levels(sigmas), counts("hidden", hidden)
+        self.objective = choice("objective", objective, OBJECTIVES)
+        self.support = choice(
+            "support", support or ("unit" if pictures else "real"), ("unit", "real")
+        )
         levels = torch.tensor(self.sigmas, device=generator.device)
         self.register_buffer("levels", levels, persistent=False)
         size = math.prod(self.shape)
-        sizes = (size + 1 + (classes or 0), *hidden, size)
+        sizes = (size + 1 + (self.classes or 0), *hidden, size)
         self.network = mlp(sizes, smooth=True, generator=generator)
 
     def score(self, x: Tensor, sigma: float | Tensor, label: Tensor | None = None) -> Tensor:

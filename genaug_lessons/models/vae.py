@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
+from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp
@@ -101,19 +102,12 @@ class VAE(Model):
         beta: float = 1.0,
         generator: torch.Generator,
     ):
-        super().__init__(shape)
-        if likelihood not in ("bernoulli", "gaussian"):
-            raise ValueError(f'likelihood must be "bernoulli" or "gaussian", got {likelihood!r}')
-        if latent < 1:
-            raise ValueError(f"latent must be at least 1, got {latent}")
-        if classes is not None and classes < 2:
-            raise ValueError(f"classes must be at least 2, or None for no labels, got {classes}")
-        if beta < 0:
-            raise ValueError(f"beta must be at least 0, got {beta}")
-        self.latent, self.classes, self.beta, self.likelihood = latent, classes, beta, likelihood
-        self.needs_labels = classes is not None
+        super().__init__(shape, classes=classes)
+        self.likelihood = choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        self.latent = latent = count("latent", latent)
+        self.beta, hidden = number("beta", beta, least=0), counts("hidden", hidden)
         self.support = "unit" if likelihood == "bernoulli" else "real"
-        size, labels = math.prod(self.shape), classes or 0
+        size, labels = math.prod(self.shape), self.classes or 0
         self.encoder = mlp((size + labels, *hidden, 2 * latent), generator=generator)
         self.decoder = mlp((latent + labels, *reversed(hidden), size), generator=generator)
         if likelihood == "gaussian":
@@ -202,8 +196,7 @@ class VAE(Model):
             steps: points on the line with both ends, at least 2.
             label: that of both for a conditional model; refused by the others.
         """
-        if not isinstance(steps, int) or steps < 2:
-            raise ValueError(f"steps must be an integer of at least 2, got {steps!r}")
+        steps = count("steps", steps, 2)
         labels = self.labels_for(steps, label)
         ends = None if labels is None else labels[:2]
         start, end = self.encode(torch.stack([x, other]), ends)[0]

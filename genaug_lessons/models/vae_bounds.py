@@ -16,6 +16,7 @@ import math
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import count
 from genaug_lessons.models.vae import VAE, reparameterise
 from genaug_lessons.random import check_device, normal
 from genaug_lessons.typed import check_types
@@ -58,8 +59,7 @@ def importance_weighted_bound(
     Raises:
         ValueError: draws below 1, or a generator on another device.
     """
-    if not isinstance(draws, int) or draws < 1:
-        raise ValueError(f"draws must be an integer of at least 1, got {draws!r}")
+    draws = count("draws", draws)
     check_device(generator, model.device, "model")
     shape = (len(x), model.latent)  # one draw at a time: memory does not grow with K
     found = [log_weights(model, x, label, normal(shape, generator)) for _ in range(draws)]

@@ -18,9 +18,10 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import count
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.dbn import DBN
-from genaug_lessons.models.rbm import RBM, check_count
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import check_device, generator, uniform
 from genaug_lessons.typed import check_types
@@ -70,7 +71,7 @@ def record(
     Raises:
         ValueError: a model without labels, unknown labels, steps below 1.
     """
-    check_count("steps", steps, 1)
+    steps = count("steps", steps)
     check_device(generator, model.device, "model")
     *lower, top = model.layers if isinstance(model, DBN) else [model]
     labels = model.labels_for(len(labels), labels)

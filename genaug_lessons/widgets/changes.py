@@ -102,9 +102,9 @@ class ChangesExplorer(Explorer):
 
     def __init__(self, model: Classifier, pictures: Tensor, labels: Tensor):
         check_pictures(pictures)
-        if labels.shape != (len(pictures),) or len(pictures) == 0:
+        if labels.shape != (len(pictures),):
             raise ValueError(
-                "labels must be one for each of at least one picture, "
+                "labels must be one for each picture, "
                 f"got {tuple(labels.shape)} for {len(pictures)}"
             )
         self.model, self.pictures, self.labels = model, pictures, labels

@@ -4,16 +4,20 @@ The picture is PNG bytes in one `Image` widget; a slider evaluates and redraws, 
 The saved page holds the still, because a browser without a kernel cannot show widgets.
 """
 
+import html
 import io
 from collections.abc import Iterator, Sequence
 
 import ipywidgets
+from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
 
 from genaug_lessons.typed import check_types
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+_shown: dict["Explorer", tuple[str | None, str | None]] = {}  # by which cell, in which run of it
 
 
 class Panel:
@@ -73,6 +77,8 @@ class Panel:
 class Explorer(Panel):
     """Base of all explorers: give it controls, `draw()` and `twin()`.
 
+    A cell that runs again closes the explorers that it showed before.
+
     Args:
         controls: widgets whose value decides the picture.
         alt: what the picture shows, for readers who cannot see it.
@@ -100,7 +106,28 @@ class Explorer(Panel):
         """Draw anew; called whenever a control changes."""
         figure, sentence = self.draw()
         self.picture.value = png(figure)
-        self.said.value = sentence
+        self.said.value = html.escape(sentence, quote=False)
+
+    def close(self) -> None:
+        """Close every widget of the tree."""
+        _shown.pop(self, None)
+        super().close()
+
+    def _ipython_display_(self) -> None:
+        cell, run = _execution()
+        if cell is not None:
+            earlier = [other for other, (at, when) in _shown.items() if at == cell and when != run]
+            for other in earlier:
+                if other is not self:
+                    other.close()
+        _shown[self] = cell, run
+        super()._ipython_display_()
+
+
+def _execution() -> tuple[str | None, str | None]:
+    """The cell that is running and the id of this run of it; None where they are not known."""
+    request = getattr(get_ipython(), "get_parent", dict)()
+    return request.get("metadata", {}).get("cellId"), request.get("header", {}).get("msg_id")
 
 
 def view(model_id: str) -> dict:

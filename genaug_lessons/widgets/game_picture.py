@@ -96,7 +96,7 @@ def words(model: GAN, plane: PlaneMixture, x: Tensor, z: Tensor) -> str:
     """
     fake = samples(model, z)
     level = plane.log_density(x).quantile(0.01)
-    near = (plane.log_density(fake) >= level).double().mean().item()
+    near = (plane.log_density(fake) >= level).cpu().double().mean().item()
     beliefs = [model.belief(points).mean().item() for points in (x, fake)]
     with torch.no_grad():
         real_logits, fake_logits = model.criticise(x), model.criticise(fake)
@@ -195,6 +195,8 @@ def _draw_arrows(axes: Axes, model: GAN, fake: Tensor) -> None:
 
 def _modes_in_words(plane: PlaneMixture, fake: Tensor) -> list[str]:
     """How many modes the samples cover, where each mode is a class; nothing for other planes."""
+    if not fake.isfinite().all():
+        return ["the samples are no longer finite"]
     modes = plane.centres.unique(dim=0)
     if len(modes) != len(plane.labels.unique()):
         return []

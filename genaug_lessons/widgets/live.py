@@ -19,7 +19,8 @@ from collections import deque
 
 from IPython import get_ipython
 
-from genaug_lessons.progress import deferred_interrupt
+from genaug_lessons.checks import count
+from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.training import Training
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.dashboard import Dashboard
@@ -80,19 +81,18 @@ class LiveTraining:
         """Train in the foreground, and return the last figures in words.
 
         Exactly the steps of a plain loop over the training. An interrupt pauses after the step
-        under way; an error is raised.
+        under way, a second one at once; an error is raised.
 
         Args:
             steps: at most so many, at least 1; all that are left by default.
         """
-        if steps is not None and (not isinstance(steps, int) or steps < 1):
-            raise ValueError(f"steps must be an integer of at least 1, got {steps!r}")
+        steps = self.training.steps if steps is None else count("steps", steps)
         self._take_over()
         if self.state == "running":
             self._halt("paused")
         self._enter("running", background=False)
         try:
-            self._run_to(self.training.steps if steps is None else self.training.index + steps)
+            self._run_to(min(self.training.steps, self.training.index + steps))
         except Exception as error:
             self._fail(error)
             raise
@@ -147,28 +147,27 @@ class LiveTraining:
             self._fail(error)
 
     def _run_to(self, last: int) -> None:
-        with deferred_interrupt() as interrupted:
+        with deferred_interrupt(breaks=False) as interrupt:
             while self.state == "running" and self.training.index < last:
                 self._make_step()
                 self._draw_if_due()
                 if self._commands:
                     self._obey()
-                if interrupted.is_set():
+                if interrupt.answered():
                     break
-        if self.state == "running":
-            finished = self.training.index >= self.training.steps
-            self._halt("done" if finished else "paused")
+            if self.state == "running":
+                self._halt("done" if self.training.index >= self.training.steps else "paused")
 
     def _obey(self) -> None:
-        with deferred_interrupt() as interrupted:
+        with deferred_interrupt(breaks=False) as interrupt:
             while self._commands:
                 command, value = self._commands.popleft()
                 try:
                     getattr(self, f"_on_{command}")(value)
                 except Exception as error:
                     self._fail(error)
-        if interrupted.is_set():
-            self._on_pause(None)
+            if interrupt.answered():
+                self._on_pause(None)
 
     def _on_start(self, _) -> None:
         if self.state not in UNFINISHED:
@@ -215,11 +214,10 @@ class LiveTraining:
             self._task = kernel_loop().create_task(self._drive())
 
     async def _drive(self) -> None:
-        with deferred_interrupt() as interrupted:
+        with deferred_interrupt(breaks=False) as interrupt:
             while self._background:
                 self.advance()
-                if interrupted.is_set():
-                    interrupted.clear()
+                if interrupt.answered():
                     self._on_pause(None)
                 await asyncio.sleep(0.001 if self.tempo.pace is None else 0.01)
 
@@ -236,9 +234,12 @@ class LiveTraining:
 
     def _make_step(self) -> None:
         begun = time.perf_counter()
-        step = next(self.training, None)
+        try:
+            next(self.training, None)
+        except KeyboardInterrupt:  # a second press within the step
+            self._halt("paused")
         self.train_seconds += time.perf_counter() - begun
-        if step is None or self.training.index >= self.training.steps:
+        if self.training.index >= self.training.steps:
             self._halt("done")
 
     def _enter(self, state: str, *, background: bool) -> None:
@@ -293,9 +294,8 @@ class LiveTraining:
         _current[:] = [self]
 
     def _new_dashboard(self) -> Dashboard:
-        training = self.training
-        text = f"live training of {type(training.model).__name__}, {training.steps} steps"
-        return Dashboard(self.post, training.rates, text)
+        text = f"live training of {type(self.training.model).__name__}, {self.training.steps} steps"
+        return Dashboard(self.post, self.training.rates, text)
 
     def _ipython_display_(self) -> None:
         self._take_over()

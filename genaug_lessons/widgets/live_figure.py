@@ -28,7 +28,7 @@ class LiveFigure:
 
     def __init__(self, training: Training, picture: Picture | None):
         self.training, self.picture = training, picture
-        self.losses: dict[str, list[float]] = {}
+        self.history, self.losses = training.history, {}
         self.figure = Figure(figsize=(9, 3.4), dpi=100)
         self.canvas = FigureCanvasAgg(self.figure)
         left, *right = self.figure.add_gridspec(
@@ -57,6 +57,8 @@ class LiveFigure:
 
     def _losses(self) -> dict[str, list[float]]:
         """The losses as numbers; each is fetched from the device once."""
+        if self.training.history is not self.history:  # it went back to a step before
+            self.history, self.losses = self.training.history, {}
         for name, values in self.training.history.items():
             known = self.losses.setdefault(name, [])
             if new := values[len(known) :]:

@@ -2,6 +2,7 @@
 
 import time
 
+from genaug_lessons.checks import number
 from genaug_lessons.typed import check_types
 
 DRAWING_SHARE = 0.08  # of the time at full speed; the picture at every halt comes on top
@@ -20,9 +21,8 @@ class Tempo:
     """
 
     def __init__(self, pace: float | None = None):
-        if pace is not None and not pace > 0:
-            raise ValueError(f"pace must be above 0, or None for full speed, got {pace}")
-        self.pace, self.cost = pace, 0.0
+        self.pace = None if pace is None else number("pace", pace, above=0)
+        self.cost = 0.0
         self._due_at = self._drawn_at = 0.0
         self._drawn: int | None = None  # the step that the newest picture shows
 
