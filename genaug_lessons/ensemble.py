@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.data import Batch, Dataset, row_batches
+from genaug_lessons.data import Batch, BatchSource, Dataset, row_batches
 from genaug_lessons.data.dataset import as_float
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
@@ -22,7 +22,7 @@ from genaug_lessons.stacking import stacked
 from genaug_lessons.typed import check_types
 
 
-class StackedData:
+class StackedData(BatchSource):
     """K data sets of equal size, one for each model of an ensemble; batches are (K, B, *shape).
 
     Args:
@@ -31,8 +31,6 @@ class StackedData:
     Raises:
         ValueError: they do not agree, or one has no labels.
     """
-
-    soft_labels = False
 
     def __init__(self, datasets: Sequence[Dataset]):
         kinds = {

@@ -20,7 +20,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import choice, count, number
 from genaug_lessons.copies import Copies, Copy
-from genaug_lessons.data import Batch, Dataset, Leak
+from genaug_lessons.data import Batch, Dataset, Leak, Source
 from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import progress
@@ -201,7 +201,7 @@ class Training:
 
 def training_steps(
     model: Model,
-    data,
+    data: Source | Tensor,
     *,
     steps: int,
     generator: torch.Generator,
@@ -228,7 +228,6 @@ def training_steps(
         Leak: the data are a test half.
     """
     data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
-    _check_kinds(model, data)
     settings, monitors = _checked_settings(model, settings), _checked_monitors(monitors)
     steps, monitor_every = count("steps", steps), count("monitor_every", monitor_every)
     if data.held_out:
@@ -252,7 +251,9 @@ def training_steps(
     )
 
 
-def fit(model: Model, data, *, steps: int, show_progress: bool = True, **arguments) -> Training:
+def fit(
+    model: Model, data: Source | Tensor, *, steps: int, show_progress: bool = True, **arguments
+) -> Training:
     """`training_steps` run to its end, with a progress bar. Returns the finished `Training`.
 
     An interrupt ends it after the step under way, says so in one sentence, and ends what stands
@@ -276,15 +277,6 @@ def fit(model: Model, data, *, steps: int, show_progress: bool = True, **argumen
 def _lr_factor(schedule: str, done: float) -> float:
     """1 for "constant"; for "cosine" from 1 at the start to 0 at the end (arXiv:1608.03983)."""
     return 1.0 if schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _check_kinds(model: Model, data) -> None:
-    if not isinstance(model, Model):
-        raise ValueError(f"model must be a Model of this package, got {type(model).__name__}")
-    if not hasattr(data, "batches"):
-        raise ValueError(
-            f"data must be a Dataset, an Augmented data set or a tensor, got {type(data).__name__}"
-        )
 
 
 def _checked_settings(model: Model, settings: dict) -> dict:

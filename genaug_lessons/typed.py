@@ -14,6 +14,7 @@ afterwards.
 
 import inspect
 import operator
+import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
@@ -27,6 +28,7 @@ import torch
 from torch import Tensor
 
 ENTRANCES = {"__init__", "__call__"}  # of a class, besides what has a public name
+WORD = re.compile(", | or ")  # between the words of a union, which may stand in another
 STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 PLAIN = (NoneType, bool, Real, complex, str, bytes, tuple, list, dict, set)  # shown as they are
 
@@ -40,6 +42,7 @@ class Kind(NamedTuple):
     plural: str
 
     def accepts(self, value: object) -> bool:
+        """Whether it is of this kind."""
         return type(value) in self.types or self.fits(value)
 
 
@@ -176,7 +179,7 @@ def _of_class(cls: Any) -> Kind:
 
 def _any_of(kinds: list[Kind]) -> Kind:
     types = frozenset().union(*(kind.types for kind in kinds))
-    *first, last = [kind.words for kind in kinds]
+    *first, last = [word for kind in kinds for word in WORD.split(kind.words)]
     words = f"{', '.join(first)} or {last}"
     return Kind(types, lambda value: any(kind.fits(value) for kind in kinds), words, words)
 

@@ -14,12 +14,12 @@ from genaug_lessons.augment.mixing import Mixing
 from genaug_lessons.augment.policy import Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import count, probability
-from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.data import Batch, BatchSource, Dataset, Source
 from genaug_lessons.model import Model, Update
 from genaug_lessons.typed import check_types
 
 
-class Augmented:
+class Augmented(BatchSource):
     """Real data of which a share of every batch is replaced by augmented examples.
 
     With a bank and a transform, the share is taken from the bank and then the transform changes
@@ -37,7 +37,14 @@ class Augmented:
             something else for a transform, or one that blends other labels than the data have.
     """
 
-    def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
+    def __init__(
+        self,
+        data: Source,
+        *,
+        bank: Source | None = None,
+        transform: Transform | Callable[[Tensor], Tensor] | Sequence | None = None,
+        share: float = 0.5,
+    ):
         if bank is None and transform is None:
             raise ValueError("bank or transform must be given, got neither")
         self.share = probability("share", share)
@@ -191,7 +198,7 @@ def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset
     return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
 
 
-def labelled_by(model, pool: Dataset) -> Dataset:
+def labelled_by(model: Model, pool: Dataset) -> Dataset:
     """The pool with the labels that a trained classifier gives it (self-training).
 
     Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.

@@ -8,7 +8,7 @@ from torch import Tensor
 
 from genaug_lessons.augment.per_picture import PerPicture
 from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask, in_sight
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.typed import check_types
 
 _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this package's
@@ -18,13 +18,13 @@ _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this pac
 class Compose(Transform):
     """Transforms one after the other: a policy. Its draws are a tuple of its transforms' draws."""
 
-    transforms: Sequence[Transform]
+    transforms: Sequence[Transform | Callable[[Tensor], Tensor] | Sequence]
 
     def __post_init__(self):
         members = tuple(as_transform(each) for each in self.transforms)
         object.__setattr__(self, "transforms", members)  # the way to set it in a frozen class
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data hold what each of the transforms changes."""
         for transform in self.transforms:
             transform.check_data(data)

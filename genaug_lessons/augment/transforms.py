@@ -9,7 +9,7 @@ Letters: B pictures, C channels, H and W their height and width, N boxes in each
 import torch
 from torch import Tensor
 
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.typed import check_types
 
 ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
@@ -73,7 +73,7 @@ class Transform:
         x = self.apply(x, self.draw_for(x, generator))
         return batch._replace(x=x.view(*stack, *x.shape[1:]))
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data hold what it changes: looks at all values, once.
 
         Args:

@@ -7,7 +7,7 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
@@ -51,8 +51,23 @@ class _Ids:
         vars(dataset)["ids"] = ids
 
 
+class BatchSource:
+    """What training draws its batches from; `parts` are the data sets behind it.
+
+    Attributes:
+        stack: how many data sets are stacked for an ensemble; None for a single one.
+        soft_labels: whether its batches hold class probabilities for labels.
+    """
+
+    stack: int | None = None
+    soft_labels = False
+
+
+Source = Annotated[BatchSource, "a Dataset, Augmented or StackedData"]
+
+
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(BatchSource):
     """Tensors that stay on one device, with the ids of the rows behind them.
 
     Args:
@@ -78,9 +93,6 @@ class Dataset:
     ids: Tensor | None = _Ids()
     synthetic: bool = False
     held_out: bool = False
-
-    stack: ClassVar[int | None] = None  # not a stack of data sets for an ensemble
-    soft_labels: ClassVar[bool] = False  # no class probabilities for labels
 
     def __post_init__(self):
         _check_examples(self.x, self.support)

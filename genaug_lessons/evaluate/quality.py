@@ -11,6 +11,7 @@ from torch import Tensor
 from genaug_lessons.augment import Affine, Noise
 from genaug_lessons.checks import number
 from genaug_lessons.data import Dataset, refuse_leaks
+from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import uniform
 from genaug_lessons.training import fit
@@ -126,7 +127,9 @@ def modes_covered(x: Tensor, centres: Tensor, *, radius: float) -> int:
     return int((mode_shares(x, centres, radius=radius) >= 0.1 / len(centres)).sum())
 
 
-def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> dict[str, Tensor]:
+def under_corruptions(
+    model: Classifier | Ensemble, test: Dataset, *, generator: torch.Generator
+) -> dict[str, Tensor]:
     """Accuracy, 0 to 1, on the test half as it is and under five corruptions of its pictures.
 
     Args:

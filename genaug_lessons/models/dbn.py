@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from genaug_lessons.checks import count, counts
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.rbm import GAP, RBM
@@ -211,7 +211,7 @@ def _name(depth: int) -> str:
     return f"{GAP}, layer {depth}"
 
 
-def fit_greedily(model: DBN, data, *, steps: int, **arguments) -> list[Training]:
+def fit_greedily(model: DBN, data: Source | Tensor, *, steps: int, **arguments) -> list[Training]:
     """Train the layers one after the other, from the lowest up; the finished `Training` of each.
 
     Args:

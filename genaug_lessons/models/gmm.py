@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, probability
-from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.data import Batch, Dataset, Source
 from genaug_lessons.model import Model, Update
 from genaug_lessons.models.gaussians import (
     COVARIANCES,
@@ -156,7 +156,7 @@ class GaussianMixture(Model):
         """(K, D, D) covariances."""
         return self.L @ self.L.mT
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data fit the model and have a row for each component."""
         super().check_data(data)
         if self.started:

@@ -25,7 +25,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.checks import count, counts, number
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective, check_shape
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import uniform
@@ -177,7 +177,7 @@ class EnergyModel(Model):
         """log p(x) - log p_n(x) in nats, (B,), of model and noise."""
         return self.log_density(x) - self.noise_log_density(x)
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data fit the model and the noise reaches them all."""
         super().check_data(data)
         rows = torch.cat([part.values for part in data.parts()])
