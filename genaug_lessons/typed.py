@@ -4,7 +4,7 @@
 look at its arguments before it does anything else:
 
     VAE((1, 8, 8), hidden=256, generator=rng)
-    # TypeError: hidden must be a list or tuple of integers, got 256
+    # TypeError: hidden must be a sequence of integers, got 256
 
 Annotations are read as a reader means them: an integer is one of any library, a truth value is no
 number, a number may be an integer or an array without axes, and a list does for a tuple. All
@@ -14,7 +14,6 @@ afterwards.
 
 import inspect
 import operator
-import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from functools import wraps
@@ -28,7 +27,6 @@ import torch
 from torch import Tensor
 
 ENTRANCES = {"__init__", "__call__"}  # of a class, besides what has a public name
-WORD = re.compile(", | or ")  # between the words of a union, which may stand in another
 STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
 PLAIN = (NoneType, bool, Real, complex, str, bytes, tuple, list, dict, set)  # shown as they are
 
@@ -153,7 +151,7 @@ def _kind(hint: Any) -> Kind:
     if hint in SIMPLE:
         return SIMPLE[hint]
     if origin is Annotated:
-        return _kind(inner[0])._replace(words=inner[1])
+        return _kind(inner[0])._replace(words=inner[1], plural=inner[2])
     if origin in (Union, UnionType):
         return _any_of([_kind(part) for part in inner])
     if origin is tuple and inner[-1] is not ...:
@@ -179,9 +177,12 @@ def _of_class(cls: Any) -> Kind:
 
 def _any_of(kinds: list[Kind]) -> Kind:
     types = frozenset().union(*(kind.types for kind in kinds))
-    *first, last = [word for kind in kinds for word in WORD.split(kind.words)]
-    words = f"{', '.join(first)} or {last}"
-    return Kind(types, lambda value: any(kind.fits(value) for kind in kinds), words, words)
+    words, plural = (_listed([kind[place] for kind in kinds]) for place in (2, 3))
+    return Kind(types, lambda value: any(kind.fits(value) for kind in kinds), words, plural)
+
+
+def _listed(words: list[str]) -> str:
+    return f"{', '.join(words[:-1])} or {words[-1]}"
 
 
 def _series(element: Kind, base: type) -> Kind:
@@ -192,8 +193,8 @@ def _series(element: Kind, base: type) -> Kind:
             return False
         return all(element.accepts(part) for part in value)
 
-    words = f"a list or tuple of {element.plural}"
-    return Kind(frozenset(), fits, words, f"lists of {element.plural}")
+    words = f"a sequence of {element.plural}"
+    return Kind(frozenset(), fits, words, f"sequences of {element.plural}")
 
 
 def _together(kinds: list[Kind]) -> Kind:
@@ -271,10 +272,10 @@ SIMPLE: dict[Any, Kind] = {
     float: _simple((float, int), "a number", "numbers", _is_number),
     str: _simple((str,), "text", "text"),
     Callable: _simple((), "a function", "functions", callable),
-    Sequence: _series(ANYTHING, Sequence)._replace(words="a list or tuple"),
-    tuple: _series(ANYTHING, Sequence)._replace(words="a tuple"),
+    Sequence: _series(ANYTHING, Sequence)._replace(words="a sequence"),
+    tuple: _series(ANYTHING, Sequence)._replace(words="a sequence"),
     Mapping: _simple((Mapping,), "a dictionary", "dictionaries"),
     dict: _simple((Mapping,), "a dictionary", "dictionaries"),
     Tensor: _simple((Tensor, torch.nn.Parameter), "a tensor", "tensors"),
-    torch.Generator: _simple((torch.Generator,), "a random generator(seed)", "random generators"),
+    torch.Generator: _simple((torch.Generator,), "made with generator(seed)", "random generators"),
 }

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.augment.mixing import Mixing
-from genaug_lessons.augment.policy import Compose, as_transform
+from genaug_lessons.augment.policy import Change, Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Batch, BatchSource, Dataset, Source
@@ -42,7 +42,7 @@ class Augmented(BatchSource):
         data: Source,
         *,
         bank: Source | None = None,
-        transform: Transform | Callable[[Tensor], Tensor] | Sequence | None = None,
+        transform: Change | None = None,
         share: float = 0.5,
     ):
         if bank is None and transform is None:

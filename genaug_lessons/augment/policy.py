@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
@@ -11,6 +12,11 @@ from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask
 from genaug_lessons.data import Batch, Source
 from genaug_lessons.typed import check_types
 
+Change = Annotated[
+    Transform | Callable[[Tensor], Tensor] | Sequence,
+    "one of this package or of torchvision, a function of a picture (C, H, W) or a list of them",
+    "transforms of this package or of torchvision or functions of a picture (C, H, W)",
+]
 _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this package's
 
 
@@ -18,7 +24,7 @@ _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this pac
 class Compose(Transform):
     """Transforms one after the other: a policy. Its draws are a tuple of its transforms' draws."""
 
-    transforms: Sequence[Transform | Callable[[Tensor], Tensor] | Sequence]
+    transforms: Sequence[Change]
 
     def __post_init__(self):
         members = tuple(as_transform(each) for each in self.transforms)
@@ -64,7 +70,7 @@ class Compose(Transform):
         return batch
 
 
-def as_transform(value: Transform | Callable[[Tensor], Tensor] | Sequence) -> Transform:
+def as_transform(value: Change) -> Transform:
     """A transform as it is, a list of them as a policy, a change of single pictures per picture.
 
     Such are torchvision's transforms, old and new, and functions of a picture (C, H, W).

@@ -63,7 +63,7 @@ class BatchSource:
     soft_labels = False
 
 
-Source = Annotated[BatchSource, "a Dataset, Augmented or StackedData"]
+Source = Annotated[BatchSource, "a data set (Dataset, Augmented, StackedData)", "data sets"]
 
 
 @dataclass(frozen=True)

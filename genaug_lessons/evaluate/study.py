@@ -12,7 +12,8 @@ from dataclasses import dataclass, field
 
 import torch
 
-from genaug_lessons.augment import Augmented, Transform, as_transform
+from genaug_lessons.augment import Augmented, as_transform
+from genaug_lessons.augment.policy import Change
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Dataset, Split, digits, refuse_leaks, split
 from genaug_lessons.data.splits import check_dataset
@@ -46,7 +47,7 @@ class Arm:
 
     name: str
     bank: Callable[[Split, torch.Generator], Dataset] | None = None
-    transform: Transform | torch.nn.Module | Sequence | None = None
+    transform: Change | None = None
     share: float = 0.5
     start: Callable[[Split, torch.Generator], Classifier] | None = None
 
