@@ -28,7 +28,10 @@ from torch import Tensor
 
 ENTRANCES = {"__init__", "__call__"}  # of a class, besides what has a public name
 STARS = {inspect.Parameter.VAR_POSITIONAL: "*", inspect.Parameter.VAR_KEYWORD: "**"}
-PLAIN = (NoneType, bool, Real, complex, str, bytes, tuple, list, dict, set)  # shown as they are
+PLAIN = (NoneType, bool, Real, complex, str, bytes, dict, set)  # shown as they are
+CAME = {Tensor: "a tensor", np.ndarray: "a NumPy array", torch.Generator: "a random generator"}
+BRACKETS = {list: "[{}]", tuple: "({})"}
+SHOWN = 4  # elements of a sequence
 
 
 class Kind(NamedTuple):
@@ -134,12 +137,17 @@ def _wrong(name: str, kind: Kind, value: object) -> NoReturn:
 
 
 def _what_came(value: object) -> str:
+    """The value in a few words: numbers and text as they are, others by what they are."""
+    for kind, words in CAME.items():
+        if isinstance(value, kind):
+            return words
+    if isinstance(value, (list, tuple)) and type(value) in BRACKETS:
+        parts = [_what_came(part) for part in value[:SHOWN]] + ["..."] * (len(value) > SHOWN)
+        return BRACKETS[type(value)].format(", ".join(parts))
     if isinstance(value, PLAIN):
         return shortened(value)
     if isinstance(value, type):
         return f"the class {value.__name__}"
-    if isinstance(value, np.ndarray):
-        return "a NumPy array"
     if callable(value) and hasattr(value, "__name__"):
         return f"the function {value.__name__}"
     return _with_article(type(value).__name__)
@@ -166,11 +174,15 @@ def _kind(hint: Any) -> Kind:
 
 
 def _of_class(cls: Any) -> Kind:
-    """Instances of a class; anything where it cannot be told (a protocol, a type variable)."""
-    try:
-        isinstance(None, cls)
-    except TypeError:
+    """Instances of a class, or what has all that a protocol asks for."""
+    if not isinstance(cls, type):  # a type variable
         return ANYTHING
+    if getattr(cls, "_is_protocol", False):
+        members = [name for name in {**vars(cls), **inspect.get_annotations(cls)} if name[0] != "_"]
+        words = f"anything with {' and '.join(members)}"
+        return Kind(
+            frozenset(), lambda value: all(hasattr(value, m) for m in members), words, words
+        )
     name = cls.__name__
     return Kind(frozenset({cls}), lambda value: isinstance(value, cls), _with_article(name), name)
 

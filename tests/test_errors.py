@@ -160,7 +160,7 @@ DATA = {
     ),
     "a split of a tensor": (
         lambda: data.split(X, labels_per_class=1, draw=0),
-        "dataset must be a Dataset, got a Tensor",
+        "dataset must be a Dataset, got a tensor",
     ),
     "a test set of another shape": (
         lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
@@ -182,7 +182,7 @@ DATA = {
     ),
     "a test set that is a tensor": (
         lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
-        "test must be a Dataset or None, got a Tensor",
+        "test must be a Dataset or None, got a tensor",
     ),
     "half a draw": (
         lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
@@ -194,7 +194,7 @@ DATA = {
     ),
     "a pool that is a tensor": (
         lambda: data.join(labelled(), X),
-        "pool must be a Dataset, got a Tensor",
+        "pool must be a Dataset, got a tensor",
     ),
     "endless batches of nothing": (
         lambda: next(moons().batches(-1, rng())),
@@ -288,7 +288,7 @@ MODELS = {
     ),
     "a flat shape for a cnn": (
         lambda: classifier(rng(), shape=(64,), network="cnn"),
-        r"shape must be a tuple of 3 integers, got \(64,\)",
+        r"shape must be a tuple of 3 integers, got \(64\)",
     ),
     "a picture too small for a cnn": (
         lambda: classifier(rng(), shape=(1, 3, 8), network="cnn"),
@@ -479,11 +479,11 @@ MODELS = {
     ),
     "noise by name": (
         lambda: energy_model(rng(), noise="normal"),
-        "noise must draw examples and know its density, .*, got 'normal'",
+        "noise must be an object with sample and log_density, got 'normal'",
     ),
     "noise without a density": (
         lambda: energy_model(rng(), noise=vae(rng())),
-        "noise must draw examples and know its density, .*, got VAE",
+        "noise must be an object with sample and log_density, got a VAE",
     ),
     "noise of another shape": (
         lambda: energy_model(rng(), shape=3, noise=gmm(rng(), shape=2)),

@@ -5,6 +5,7 @@ A bank is a data set that a model made; it remembers the rows the model saw.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
@@ -198,7 +199,16 @@ def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset
     return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
 
 
-def labelled_by(model: Model, pool: Dataset) -> Dataset:
+class Labeller(Protocol):
+    """What gives each example one of `classes` labels."""
+
+    classes: int
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Labels (N,) of x (N, *shape)."""
+
+
+def labelled_by(model: Labeller, pool: Dataset) -> Dataset:
     """The pool with the labels that a trained classifier gives it (self-training).
 
     Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
