@@ -45,9 +45,9 @@ class Model(nn.Module):
         classes: number of labels it knows; None for a model without labels.
         support: the values it works on, as in `data.Dataset`.
         stack: how many models are trained at once, for an ensemble; None for a single one.
-        takes_soft_labels: whether it learns from class probabilities, as Mixup makes them.
         needs_labels: whether it learns from labelled data only.
         takes_unlabelled: whether it learns from rows without a label, y = -1, too.
+        takes_soft_labels: whether it learns from class probabilities, as Mixup makes them.
         seen: ids of the rows it was trained on; None before. A part of `state_dict`.
         steps_done: updates made so far; a part of `state_dict`, too.
         defaults: training settings of the family; it rejects others. One without a batch size

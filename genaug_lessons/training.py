@@ -27,6 +27,8 @@ from genaug_lessons.progress import progress
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
+AT_ONCE = ("cpu",)  # where losses are looked at in every step; elsewhere that is to wait for them
+
 
 class Diverged(FloatingPointError):
     """A loss or a weight became infinite or NaN; the model is as it was some steps before."""
@@ -78,6 +80,7 @@ class Training:
 
     def __post_init__(self):
         self.copies = Copies(self.model, self.update)
+        self.model.eval()
 
     @property
     def lr(self) -> float:
@@ -97,16 +100,14 @@ class Training:
     def __next__(self) -> Step:
         if self.index >= self.steps:
             raise StopIteration
-        with deferred_interrupt():
+        gradients = torch.set_grad_enabled(torch.is_grad_enabled())
+        with deferred_interrupt(), gradients:  # an interrupt may leave them off
             try:
                 self._copy_if_due()
-                losses = self._make_step()
+                losses = self._make_whole_step()
             except FloatingPointError as error:
                 self._go_back(sound=True)
                 raise Diverged(f"{error}: {self._advice()}") from None
-            except BaseException:
-                self._go_back()
-                raise
             return Step(self.index, losses, self._look())
 
     def __repr__(self) -> str:
@@ -119,6 +120,15 @@ class Training:
     def _check_rates(self) -> None:
         if not self.rates:
             raise AttributeError(f"{type(self.model).__name__} is trained without a learning rate")
+
+    def _make_whole_step(self) -> dict[str, Tensor]:
+        try:
+            return self._make_step()
+        except FloatingPointError:
+            raise
+        except BaseException:
+            self._go_back()
+            raise
 
     def _make_step(self) -> dict[str, Tensor]:
         if self.rates:
@@ -133,7 +143,7 @@ class Training:
         self.model.steps_done += 1
         for name, loss in losses.items():
             self.history.setdefault(name, []).append(loss)
-            if loss.device.type == "cpu":  # on others, to look at a number is to wait for it
+            if loss.device.type in AT_ONCE:
                 self._check_loss(name, loss)
         if self.index == self.steps:
             self._check_finite()

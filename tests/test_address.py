@@ -1,5 +1,7 @@
 """Every copy of the repository's address is the one in pyproject.toml."""
 
+import re
+
 import address
 import pytest
 
@@ -41,6 +43,42 @@ def test_one_command_rewrites_every_copy(tmp_path):
     assert other in (tmp_path / "README.md").read_text()
 
 
-def test_an_address_elsewhere_is_refused(tmp_path):
-    with pytest.raises(ValueError, match="OWNER/NAME, got https://example"):
-        address.rewrite("https://example.org/a/c", tmp_path)
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        "https://example.org/a/c",
+        "https://github.com/a",
+        "https://github.com/a/..",
+        "https://github.com/a/.",
+        "https://github.com/a/c..d",
+        "https://github.com/-a/c",
+        "https://github.com/a--b/c",
+        "https://github.com/a_b/c",
+        "https://github.com/ü/c",
+        "https://github.com/a/ñ",
+        "https://github.com/a/c/d",
+        "https://github.com/a/c\n",
+        "",
+    ],
+)
+def test_an_address_that_cannot_be_is_refused_and_nothing_is_rewritten(tmp_path, wrong):
+    project = '[project.urls]\nRepository = "https://github.com/a/c"\n'
+    (tmp_path / "pyproject.toml").write_text(project)
+    with pytest.raises(ValueError, match=f"OWNER/NAME, got {re.escape(wrong)}"):
+        address.rewrite(wrong, tmp_path)
+    assert (tmp_path / "pyproject.toml").read_text() == project
+
+
+def test_the_command_says_in_one_line_what_is_wrong_with_an_address(monkeypatch):
+    monkeypatch.setattr(address.sys, "argv", ["address.py", "https://example.org/a/c"])
+    with pytest.raises(SystemExit, match=r"^address must be .*, got https://example\.org/a/c$"):
+        address.main()
+
+
+@pytest.mark.parametrize("given", ["A1-b/c.d-e_f", "a/c.git", "a/c/", "a/c.d.git/"])
+def test_an_address_may_end_as_browsers_and_git_write_it(tmp_path, given):
+    (tmp_path / "pyproject.toml").write_text(
+        '[project.urls]\nRepository = "https://github.com/old/old"\n'
+    )
+    address.rewrite(f"https://github.com/{given}", tmp_path)
+    assert address.slug(tmp_path) == given.rstrip("/").removesuffix(".git")

@@ -210,6 +210,38 @@ def test_a_model_remembers_the_rows_it_was_trained_on(kind):
     assert model.seen.tolist() == sorted(set(of.ids.tolist()))
 
 
+@kinds()
+def test_a_saved_model_remembers_its_rows_and_its_steps(kind, tmp_path):
+    model, again = kind.new(), kind.new(seed=1)
+    run(model, kind.data(), 2)
+    torch.save(model.state_dict(), tmp_path / "model.pt")
+    again.load_state_dict(torch.load(tmp_path / "model.pt", weights_only=True))
+    assert same(weights(again), weights(model))
+    assert (again.steps_done, again.seen.tolist()) == (2, model.seen.tolist())
+    with pytest.raises(ValueError, match="already trained for 2 steps"):
+        run(again, kind.data(), 1)
+    if "classifies" in kind.can:
+        with pytest.raises(data.Leak, match="has seen 50 of the 50 rows"):
+            (again.accuracies if again.stack else again.accuracy)(split().labelled)
+
+
+@kinds()
+def test_a_model_saved_before_any_training_has_seen_nothing(kind):
+    model = kind.new()
+    model.load_state_dict(kind.new(seed=1).state_dict())
+    assert (model.steps_done, model.seen) == (0, None)
+
+
+@kinds()
+def test_a_state_without_the_rows_seen_is_loaded_with_a_warning(kind):
+    model, again = kind.new(), kind.new(seed=1)
+    state = {name: value for name, value in model.state_dict().items() if "_extra" not in name}
+    with pytest.warns(UserWarning, match="does not say which rows it has seen"):
+        again.load_state_dict(state)
+    assert same(weights(again), weights(model))
+    assert (again.steps_done, again.seen) == (0, None)
+
+
 def test_a_model_that_goes_on_with_other_rows_remembers_both():
     model, (first, second) = vae(generator(0)), (split().pool[:20], split().pool[10:30])
     run(model, first, 1)

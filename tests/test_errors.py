@@ -265,6 +265,69 @@ MODELS = {
     "an empty shape": (lambda: vae(rng(), shape=(1, 0)), r"shape must hold .* got \(1, 0\)"),
     "no latent": (lambda: vae(rng(), latent=0), "latent must be an integer of at least 1, got 0"),
     "a negative beta": (lambda: vae(rng(), beta=-1.0), "beta must be at least 0, got -1.0"),
+    "a beta of NaN": (lambda: vae(rng(), beta=NAN), "beta must be at least 0, got nan"),
+    "an infinite beta": (lambda: vae(rng(), beta=HUGE), "beta must be finite, got inf"),
+    "a beta in words": (lambda: vae(rng(), beta="1"), "beta must be a number, got '1'"),
+    "half a latent": (lambda: vae(rng(), latent=2.5), "latent must be an integer .* got 2.5"),
+    "a width for all layers": (
+        lambda: vae(rng(), hidden=256),
+        "hidden must hold integers of at least 1, got 256",
+    ),
+    "half a pixel": (lambda: vae(rng(), shape=(1, 8.5)), "shape must hold integers .* 8.5"),
+    "a shape in words": (lambda: vae(rng(), shape="8x8"), "shape must hold integers .* '8x8'"),
+    "many classes in words": (lambda: vae(rng(), classes="ten"), "classes must be .* got 'ten'"),
+    "dropout of NaN": (lambda: classifier(rng(), dropout=NAN), r"dropout must lie in \[0, 1\)"),
+    "dropout in words": (
+        lambda: classifier(rng(), dropout="0.3"),
+        "dropout must be a number, got '0.3'",
+    ),
+    "an infinite contraction": (
+        lambda: autoencoder(rng(), contraction=HUGE),
+        "contraction must be finite, got inf",
+    ),
+    "infinite noise": (lambda: GaussianNoise(HUGE), "std must be finite, got inf"),
+    "a fraction of NaN": (lambda: Masking(NAN), r"fraction must lie in \[0, 1\], got nan"),
+    "instance noise of NaN": (
+        lambda: gan(rng(), instance_noise=NAN),
+        "instance_noise must be at least 0, got nan",
+    ),
+    "infinite instance noise": (
+        lambda: gan(rng(), instance_noise=HUGE),
+        "instance_noise must be finite, got inf",
+    ),
+    "a generator with an empty layer": (
+        lambda: gan(rng(), generator_hidden=(8, 0)),
+        r"generator_hidden must hold integers of at least 1, got \(8, 0\)",
+    ),
+    "a critic of one number": (
+        lambda: gan(rng(), critic_hidden=8),
+        "critic_hidden must hold integers of at least 1, got 8",
+    ),
+    "a mixture of True": (
+        lambda: GaussianMixture(2, components=True, generator=rng()),
+        "components must be an integer of at least 1, got True",
+    ),
+    "noise in an infinite box": (
+        lambda: UniformNoise(2, 0.0, HUGE),
+        "high must be finite, got inf",
+    ),
+    "noise in a box of NaN": (lambda: UniformNoise(2, NAN, 1.0), "low must be finite, got nan"),
+    "steps of infinite size": (
+        lambda: langevin(torch.neg, X, step_size=HUGE, steps=1, generator=rng()),
+        "step_size must be finite, got inf",
+    ),
+    "an infinite penalty": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=HUGE),
+        "penalty must be finite, got inf",
+    ),
+    "a penalty of NaN": (
+        lambda: dirac_game(lr=0.1, steps=1, penalty=NAN),
+        "penalty must be at least 0, got nan",
+    ),
+    "a stack of one number": (
+        lambda: DBN(4, 8, generator=rng()),
+        "hidden must hold integers of at least 1, got 8",
+    ),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
         r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
@@ -657,6 +720,57 @@ TRAINING = {
     "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
     "a negative learning rate": (lambda m: train(m, lr=-0.1), "lr must be above 0, got -0.1"),
     "a learning rate of NaN": (lambda m: train(m, lr=NAN), "lr must be above 0, got nan"),
+    "an infinite learning rate": (lambda m: train(m, lr=HUGE), "lr must be finite, got inf"),
+    "a learning rate in words": (lambda m: train(m, lr="0.1"), "lr must be a number, got '0.1'"),
+    "True for a number of steps": (lambda m: train(m, steps=True), "steps must be .* got True"),
+    "looks every NaN steps": (
+        lambda m: train(m, monitor_every=NAN),
+        "monitor_every must be an integer of at least 1, got nan",
+    ),
+    "a list of monitors": (
+        lambda m: train(m, monitors=[len]),
+        "monitors must map names to functions of the model, got .*len",
+    ),
+    "a monitor that is a number": (
+        lambda m: train(m, monitors={"accuracy": 0.9}),
+        "monitors must map names to functions of the model, got {'accuracy': 0.9}",
+    ),
+    "a negative decay": (
+        lambda m: train(m, weight_decay=-0.1),
+        "weight_decay must be at least 0, got -0.1",
+    ),
+    "a decay of NaN": (
+        lambda m: train(m, weight_decay=NAN),
+        "weight_decay must be at least 0, got nan",
+    ),
+    "an infinite decay": (
+        lambda m: train(m, weight_decay=HUGE),
+        "weight_decay must be finite, got inf",
+    ),
+    "one beta": (lambda m: train(m, betas=0.9), r"betas must be two numbers in \[0, 1\), got 0.9"),
+    "three betas": (lambda m: train(m, betas=(0.9, 0.9, 0.9)), "betas must be two numbers"),
+    "a beta of 1": (
+        lambda m: train(m, betas=(0.9, 1.0)),
+        r"each of betas must lie in \[0, 1\), got 1.0",
+    ),
+    "a beta of NaN": (lambda m: train(m, betas=(NAN, 0.9)), "each of betas must lie in .* got nan"),
+    "nothing for a generator": (
+        lambda m: training_steps(m, labelled(), steps=1, generator=None),
+        r"generator must be made with generator\(seed\), got None",
+    ),
+    "an array": (
+        lambda m: train(m, labelled().x.numpy()),
+        "data must be a Dataset, an Augmented data set or a tensor, got ndarray",
+    ),
+    "a list of data sets": (lambda m: train(m, [labelled()]), "data must be .* a tensor, got list"),
+    "no data": (
+        lambda m: training_steps(m, None, steps=1, generator=rng()),
+        "data must be a Dataset, an Augmented data set or a tensor, got NoneType",
+    ),
+    "arguments the wrong way round": (
+        lambda m: train(labelled(), m),
+        "model must be a Model of this package, got Dataset",
+    ),
     "an unknown schedule": (
         lambda m: train(m, schedule="linear"),
         r"schedule must be one of \['constant', 'cosine'\], got 'linear'",
@@ -1492,6 +1606,40 @@ def refused_before_it_begins(model, wrong, said):
 )
 def test_rows_that_em_cannot_start_from_are_refused_before_it_begins(make, of, said):
     refused_before_it_begins(make(), lambda model: train(model, of()), said)
+
+
+@kinds()
+def test_counts_may_be_integers_of_numpy(kind):
+    model = kind.new()
+    training = run(model, kind.data(), np.int64(2), monitor_every=np.int32(1))
+    assert (training.steps, type(training.steps)) == (2, int)
+    if "samples" in kind.can:
+        label = None if model.classes is None else 0
+        assert len(model.sample(np.int64(3), label=label, generator=rng())) == 3
+
+
+@kinds()
+def test_what_training_is_told_wrongly_leaves_no_trace_on_the_model(kind):
+    model, of = kind.new(), kind.data()
+    for wrong, said in (
+        ({"steps": 1, "monitors": [len]}, "monitors must map"),
+        ({"steps": 1, "monitor_every": NAN}, "monitor_every must be"),
+        ({"steps": 1, "batch_size": NAN}, "batch_size must be|does not know"),
+        ({"steps": 1, "lr": HUGE}, "lr must be finite|does not know"),
+        ({"steps": 1, "gibbs_steps": 0}, "gibbs_steps must be|does not know"),
+    ):
+        refused_before_it_begins(model, lambda m, w=wrong: run(m, of, **w), said)
+
+
+def test_a_first_batch_that_a_model_cannot_use_leaves_no_trace():
+    class Halved(augment.Transform):
+        def on_batch(self, batch, generator):
+            return batch._replace(y=batch.y / 2)
+
+    model = vae(rng(), classes=10)
+    with pytest.raises(RuntimeError):
+        run(model, augment.Augmented(labelled(), transform=Halved()), 1)
+    assert (model.steps_done, model.seen, model.training) == (0, None, False)
 
 
 def test_a_mixture_without_classes_tells_none_apart():

@@ -60,6 +60,26 @@ def postponed(x):
     raise NotImplementedError
 
 
+def fails(*_):
+    raise RuntimeError("no words")
+
+
+class Unprintable:
+    """An object that no one can print."""
+
+    __repr__ = __str__ = __array__ = __float__ = fails
+
+
+class Speechless(Exception):
+    """An error without words."""
+
+    __str__ = fails
+
+
+def raises(error):
+    raise error
+
+
 def posterior_mean(noisy, points, sigma):
     """By Bayes' rule, place by place."""
     guesses = []
@@ -86,7 +106,14 @@ def tanh_jacobian(h, weight):
 BANK = [
     (
         halve,
-        [lambda x: x / 2, lambda x: 0.5 * x.double() + 1e-6, in_place, lambda x: (x / 2).tolist()],
+        [
+            lambda x: x / 2,
+            lambda x: 0.5 * x.double() + 1e-6,
+            in_place,
+            lambda x: (x / 2).tolist(),
+            lambda x: (x / 2).numpy(),
+            lambda x: (x / 2).to_sparse(),
+        ],
         [
             (lambda x: None, "halve: not written yet."),
             (lambda x: ..., "halve: not written yet."),
@@ -100,6 +127,18 @@ BANK = [
             (lambda x: x / 2 + 2e-4, "should be [0, 0.5], got [0.0002, 0.5002]."),
             (lambda x: x / 0 if len(x) == 2 else x / 2, "got [nan, inf]"),
             (lambda x: "half", "should be [0, 0.5], got 'half'."),
+            (lambda x: x / 2 + 1j, "should be [0, 0.5], got tensor([0"),
+            (lambda x: (x / 2).numpy() + 0j, "got array([0. +0.j, 0.5+0.j]"),
+            (lambda x: [complex(value) / 2 for value in x], "got [0j, (0.5+0j)]."),
+            (lambda x: (x / 2).to("meta"), "got tensor(..., device='meta'"),
+            (lambda x: torch.ones(2).to_sparse(), "should be [0, 0.5], got [1, 1]."),
+            (lambda x: Unprintable(), "got an object of Unprintable that cannot be printed."),
+            (lambda x: (x / 2, Unprintable()), "got ([0, 0.5], an object of Unprintable that"),
+            (lambda x: raises(Speechless()), "raises Speechless: an object of Speechless that"),
+            (lambda x: raises(ValueError("one\n\ntwo")), "raises ValueError: one two."),
+            (lambda x: "half " * 10**5, "should be [0, 0.5], got 'half half"),
+            (lambda x: "x" * 10**6, "halving 2 numbers should be [0, 0.5], got ..."),
+            (lambda x: raises(ValueError("no " * 10**5)), "raises ValueError: no no no"),
             (lambda x: x / 2 if len(x) == 2 else 2 * x, "not yet: this doubles."),
             (
                 lambda x: x / 2 if len(x) == 2 else x,
@@ -1083,7 +1122,7 @@ def test_right_answer_is_taken_every_time(exercise, answer, capsys):
 def test_wrong_answer_gets_one_line_with_the_hint_that_fits(exercise, answer, words, capsys):
     assert exercise(answer) is False
     line = capsys.readouterr().out
-    assert line.startswith(f"{exercise.name}: ") and line.count("\n") == 1
+    assert line.startswith(f"{exercise.name}: ") and line.count("\n") == 1 and len(line) < 600
     assert words in line
 
 

@@ -308,6 +308,48 @@ def test_an_interrupt_of_a_run_in_the_background_pauses_it(page, loop):
     until(loop, lambda: shown.state == "running")
 
 
+def test_a_second_interrupt_in_the_background_does_not_wait_for_a_slow_monitor(page, loop):
+    looks = {"slow": lambda model: time.sleep(60)}
+    shown = showing(duel(monitors=looks, monitor_every=4))
+    shown.dashboard.buttons["start"].click()
+    begun = time.perf_counter()
+    finger = threading.Thread(target=press_twice, args=(lambda: shown.training.index == 4,))
+    finger.start()
+    until(loop, lambda: shown.state == "paused")
+    finger.join()
+    assert time.perf_counter() - begun < PATIENCE
+    assert shown.training.index == 4
+    shown.training.monitors = {}
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.training.index > 4)
+
+
+def press_twice(condition):
+    """Interrupt this process twice as soon as the condition holds."""
+    while not condition():
+        time.sleep(0.01)
+    for _ in range(2):
+        time.sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+
+def test_a_run_that_diverges_in_the_background_is_shown_and_start_goes_on(page, loop):
+    shown = showing(steps(vae(generator(0)), split().pool, 10**6, lr=1e-3))
+    shown.training.rates["negative ELBO"] = 1e12
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.state == "failed")
+    assert "Diverged: negative ELBO is " in shown.dashboard.error.value
+    assert "try lr below 1e+12" in shown.dashboard.error.value
+    at = shown.training.index
+    assert f"failed at step {at} of" in shown.dashboard.said.value
+    shown.training.rates["negative ELBO"] = 1e-3
+    shown.dashboard.buttons["start"].click()
+    until(loop, lambda: shown.training.index > at + 5)
+    shown.dashboard.buttons["pause"].click()
+    until(loop, lambda: shown.state == "paused")
+    assert np.isfinite(shown.training.losses()["negative ELBO"]).all()
+
+
 def test_an_error_in_the_background_is_shown_escaped_and_start_tries_again(page, loop):
     shown = showing(duel(monitors={"broken": broken}, monitor_every=2))
     shown.dashboard.buttons["start"].click()

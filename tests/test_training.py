@@ -7,7 +7,19 @@ import threading
 
 import pytest
 import torch
-from kinds import KINDS, classifier, moved, run, scramble, split, vae, weights
+from kinds import (
+    KINDS,
+    LinearAutoencoder,
+    classifier,
+    gan,
+    moons,
+    moved,
+    run,
+    scramble,
+    split,
+    vae,
+    weights,
+)
 from torch import nn
 
 from genaug_lessons import data, progress
@@ -92,6 +104,64 @@ def test_objectives_take_turns_and_the_second_sees_what_the_first_did():
     assert losses["near"].item() == pytest.approx(4.0)  # a = 1, b = -1
     assert losses["far"].item() == pytest.approx(-2.25)  # a = 0.5 by now
     assert (training.model.a.item(), training.model.b.item()) == pytest.approx((0.5, -1.5))
+
+
+def trained_autoencoder(einsum):
+    points_of_plane = data.Dataset(normal((60, 5), generator(1)) @ normal((5, 8), generator(2)))
+    model = LinearAutoencoder(generator(0), shape=8, einsum=einsum)
+    return run(model, points_of_plane, 400, lr=1e-2)
+
+
+def test_a_gradient_laid_out_unlike_its_weights_is_applied_where_it_belongs():
+    by_einsum, by_products = trained_autoencoder(True), trained_autoencoder(False)
+    for theirs, mine in zip(
+        by_products.model.parameters(), by_einsum.model.parameters(), strict=True
+    ):
+        torch.testing.assert_close(mine, theirs)
+    losses = by_einsum.losses()["squared error"]
+    assert losses[-1] < 0.3 * losses[0]
+
+
+def test_hooks_on_weights_see_every_gradient_of_their_own_objective_and_no_other():
+    model, seen = Duel(), []
+    model.a.register_post_accumulate_grad_hook(lambda own: seen.append(("a", own.grad.item())))
+    model.b.register_post_accumulate_grad_hook(lambda own: seen.append(("b", own.grad.item())))
+    next(steps(model, points(), 1, lr=0.5))
+    assert seen == [
+        ("a", 4.0),
+        ("b", pytest.approx(3.0)),
+    ]  # of (a - b)^2 at a = 1, then 0.5; b = -1
+
+
+def test_frozen_weights_stay_whatever_the_decay_and_can_be_thawed():
+    model = vae(generator(0))
+    model.encoder.requires_grad_(False)
+    training, before = steps(model, split().pool, 9, weight_decay=0.5), weights(model)
+    next(training)
+    assert {name.split(".")[0] for name in moved(model, before)} == {"decoder"}
+    model.encoder.requires_grad_(True)
+    next(training)
+    assert moved(model, before) == before.keys()
+    model.decoder.requires_grad_(False)
+    before = weights(model)
+    next(training)
+    assert {name.split(".")[0] for name in moved(model, before)} == {"encoder"}
+
+
+def test_a_player_that_is_frozen_throughout_leaves_the_other_to_learn():
+    model = gan(generator(0), shape=2)
+    model.critic.requires_grad_(False)
+    before = weights(model)
+    losses = run(model, moons(), 3).losses()
+    assert {name.split(".")[0] for name in moved(model, before)} == {"maker"}
+    assert losses.keys() == {"critic", "generator"}
+
+
+def test_a_model_that_is_frozen_throughout_is_refused():
+    model = vae(generator(0)).requires_grad_(False)
+    with pytest.raises(ValueError, match="must have parameters to train, got only frozen ones"):
+        run(model, split().pool, 1)
+    assert model.seen is None
 
 
 # the iterator

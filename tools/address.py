@@ -14,6 +14,7 @@ from pathlib import Path
 ROOT = Path(__file__).parent.parent
 COPIES = ("*.md", "notebooks/*.ipynb", "genaug_lessons/**/*.py", "binder/*", ".github/**/*.yml")
 SITES = ("git+https://github.com", "mybinder.org/v2/gh", "colab.research.google.com/github")
+GIVEN = r"https://github\.com/([a-z\d]+(?:-[a-z\d]+)*/[\w-]+(?:\.[\w-]+)*?)(?:\.git)?/?"
 SLUG = r"([\w-]+/[\w-]+(?:\.[\w-]+)*?)(?=\.git\b|[^\w.-]|\.\W|\.?$)"  # OWNER/NAME
 
 
@@ -50,7 +51,7 @@ def listing(root: Path = ROOT) -> list[tuple[str, str]]:
 
 def rewrite(address: str, root: Path = ROOT) -> None:
     """Make `address` the repository's, in pyproject.toml and in every copy."""
-    match = re.fullmatch(r"https://github\.com/([\w-]+/[\w.-]+?)(?:\.git)?/?", address)
+    match = re.fullmatch(GIVEN, address, re.ASCII | re.IGNORECASE)
     if not match:
         raise ValueError(f"address must be https://github.com/OWNER/NAME, got {address}")
     old, new = slug(root), match[1]
@@ -63,8 +64,13 @@ def rewrite(address: str, root: Path = ROOT) -> None:
 
 def main() -> None:
     """List the copies, or rewrite them; fail when one differs from pyproject.toml."""
-    if len(sys.argv) > 1:
-        rewrite(sys.argv[1])
+    if len(sys.argv) > 2:
+        sys.exit(__doc__)
+    if len(sys.argv) == 2:
+        try:
+            rewrite(sys.argv[1])
+        except ValueError as error:
+            sys.exit(str(error))
     ours = slug()
     for file, copy in listing():
         print(f"{file}: {copy}" + ("" if copy == ours else f"   differs from {ours}"))

@@ -10,6 +10,8 @@ import subprocess
 import sys
 from pathlib import Path
 
+from genaug_lessons import machine
+
 ROOT = Path(__file__).parent.parent
 
 
@@ -18,6 +20,10 @@ def main() -> None:
     if len(sys.argv) != 2:
         sys.exit(__doc__)
     device = sys.argv[1]
+    try:
+        machine.use_device(device)
+    except ValueError as error:
+        sys.exit(str(error))
     tests = [sys.executable, "-m", "pytest", "tests"]
     failed = subprocess.run(tests, cwd=ROOT, env=os.environ | {"GENAUG_DEVICE": device}).returncode
     benchmark = [sys.executable, ROOT / "tools" / "benchmark.py", "--device", device]

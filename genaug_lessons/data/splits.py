@@ -145,10 +145,10 @@ def _check_real(dataset: Dataset) -> None:
 
 def _check_test(dataset: Dataset, test: Dataset) -> None:
     check_dataset("test", test)
-    for what in ("shape", "classes", "support"):
-        wanted, given = getattr(dataset, what), getattr(test, what)
+    for name in ("shape", "classes", "support"):
+        wanted, given = getattr(dataset, name), getattr(test, name)
         if given != wanted:
-            raise ValueError(f"test must have the {what} of dataset, {wanted!r}, got {given!r}")
+            raise ValueError(f"test must have the {name} of dataset, {wanted!r}, got {given!r}")
     if not test.labelled:
         raise ValueError("test must be labelled throughout: y = -1 has no right answer")
 

@@ -3,9 +3,12 @@
 from collections.abc import Callable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass, field
+from textwrap import shorten
 from typing import Any
 
 import torch
+
+LONGEST = 500  # letters of a message
 
 
 @dataclass(frozen=True)
@@ -48,7 +51,7 @@ class Exercise:
             except NotImplementedError:
                 return self._say("not written yet", prefix="")
             except Exception as error:  # whatever the reader wrote: a hint, never a traceback
-                return self._say(f"{case.words} raises {type(error).__name__}: {error}")
+                return self._say(f"{case.words} raises {type(error).__name__}: {_text(str, error)}")
             if found is None or found is ...:
                 return self._say("not written yet", prefix="")
             if not self._same(found, case.answer):
@@ -68,6 +71,7 @@ class Exercise:
         return f"{case.words} should be {expected}, got {got}"
 
     def _say(self, message: str, prefix: str = "not yet: ") -> bool:
+        message = shorten(message, LONGEST, placeholder=" ...")  # and in one line
         print(f"{self.name}: {prefix}{message}.")
         return False
 
@@ -78,12 +82,8 @@ class Exercise:
                 and len(found) == len(answer)
                 and all(map(self._same, found, answer))
             )
-        try:
-            found = torch.as_tensor(found, dtype=torch.float64)
-        except (TypeError, ValueError, RuntimeError):
-            return False
-        answer = torch.as_tensor(answer, dtype=torch.float64)
-        if found.shape != answer.shape:
+        found, answer = _numbers_in(found), _numbers_in(answer)
+        if found is None or found.shape != answer.shape:
             return False
         return bool((found - answer).abs().max() <= self.tolerance)
 
@@ -91,13 +91,31 @@ class Exercise:
 def _written(value: Any, digits: int = 4) -> str:
     if isinstance(value, tuple):
         return f"({', '.join(_written(part, digits) for part in value)})"
-    try:
-        tensor = torch.as_tensor(value, dtype=torch.float64)
-    except (TypeError, ValueError, RuntimeError):
-        return repr(value)
+    tensor = _numbers_in(value)
+    if tensor is None:
+        return _text(repr, value)
     if tensor.numel() > 6:
         return f"a tensor of shape {tuple(tensor.shape)}"
     return _numbers(tensor.tolist(), digits)
+
+
+def _numbers_in(value: Any) -> torch.Tensor | None:
+    """The value as float64 on the CPU; None for what holds no real numbers."""
+    try:
+        value = value.cpu().to_dense() if isinstance(value, torch.Tensor) else value
+        if torch.as_tensor(value).is_complex():
+            return None
+        return torch.as_tensor(value, dtype=torch.float64)
+    except Exception:  # whatever the reader returned
+        return None
+
+
+def _text(write: Callable[[Any], str], value: Any) -> str:
+    """What `write`, str or repr, makes of the value, which may be an object of the reader's."""
+    try:
+        return write(value)
+    except Exception:
+        return f"an object of {type(value).__name__} that cannot be printed"
 
 
 def _numbers(value: float | list, digits: int) -> str:

@@ -1,0 +1,167 @@
+"""A run whose numbers run away is stopped, says so, and leaves the last model that went well."""
+
+import math
+
+import pytest
+from kinds import kinds, moons, moved, rbm, run, split, vae, weights
+from test_training import Duel, points, steps
+
+from genaug_lessons import evaluate
+from genaug_lessons.random import generator
+from genaug_lessons.training import Diverged
+from genaug_lessons.widgets import LiveTraining
+
+INFINITE = float("inf")
+
+
+class Runaway(Duel):
+    """A duel whose loss is another one from a step on; the weights stay finite."""
+
+    def __init__(self, from_step, loss=math.nan):
+        super().__init__()
+        self.from_step, self.loss = from_step, loss
+
+    def objectives(self):
+        near, far = super().objectives()
+
+        def runaway(batch, rng):
+            return near.loss(batch, rng) + (self.loss if self.steps_done >= self.from_step else 0)
+
+        return [near._replace(loss=runaway), far]
+
+
+def whole(done):
+    """The weights of a duel after so many steps."""
+    training = steps(Duel(), points(), 10)
+    for _ in range(done):
+        next(training)
+    return weights(training.model)
+
+
+@pytest.mark.parametrize("loss", [math.nan, INFINITE, -INFINITE])
+def test_a_loss_that_is_not_finite_stops_the_loop_and_says_where_and_what_to_try(loss):
+    training = steps(Runaway(4, loss), points(), 10, lr=0.25)
+    said = f"^near is {loss} at step 5 of 10: .* back at step 0, .* try lr below 0.25, or data"
+    with pytest.raises(Diverged, match=said):
+        list(training)
+    assert issubclass(Diverged, FloatingPointError)
+
+
+def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on():
+    training = steps(Runaway(5), points(), 10)
+    with pytest.raises(Diverged, match="near is nan at step 6 of 10: training is back at step 4"):
+        for _ in training:
+            training.copies.due_at = 0.0  # as if steps were slow: a copy of each
+    model = training.model
+    assert training.index == model.steps_done == 4  # those of step 5 gave the loss at step 6
+    assert training.losses().keys() == {"near", "far"}
+    assert [len(losses) for losses in training.losses().values()] == [4, 4]
+    assert moved(model, whole(4)) == set()
+    assert not model.training
+    model.from_step = 99
+    assert [step.index for step in training] == [5, 6, 7, 8, 9, 10]
+    assert moved(model, whole(10)) == set()
+
+
+def test_looks_at_lost_steps_are_lost_with_them():
+    looks = {"done": lambda model: model.steps_done}
+    training = steps(Runaway(5), points(), 10, monitors=looks, monitor_every=1)
+    with pytest.raises(Diverged):
+        for _ in training:
+            training.copies.due_at = 0.0
+    assert training.monitored == {"done": [(1, 1), (2, 2), (3, 3), (4, 4)]}
+
+
+def test_weights_that_run_away_in_the_last_step_are_noticed():
+    training = steps(Duel(), points(), 1)
+    training.rates["far"] = 1e300
+    with pytest.raises(Diverged, match=r"^b is not finite after step 1: .* back at step 0"):
+        list(training)
+    assert training.model.b.item() == -1.0
+
+
+def test_weights_that_are_not_finite_at_first_are_not_trained():
+    model = Duel()
+    model.a.data.fill_(math.nan)
+    with pytest.raises(Diverged, match=r"^a is not finite after step 0"):
+        next(steps(model, points(), 3))
+    assert model.steps_done == 0
+
+
+@pytest.mark.parametrize("copies_from", [0, 8])
+def test_losses_on_other_devices_are_looked_at_when_a_copy_is_made(monkeypatch, copies_from):
+    monkeypatch.setattr("genaug_lessons.training.AT_ONCE", ())
+    training = steps(Runaway(5), points(), 20)
+    with pytest.raises(Diverged, match="near is nan at step"):
+        for step in training:
+            training.copies.due_at = 0.0 if step.index >= copies_from else INFINITE
+    assert training.index == (4 if copies_from == 0 else 0)
+    assert moved(training.model, whole(training.index)) == set()
+
+
+def test_losses_on_other_devices_are_looked_at_in_the_end(monkeypatch):
+    monkeypatch.setattr("genaug_lessons.training.AT_ONCE", ())
+    training = steps(Runaway(5), points(), 7)
+    with pytest.raises(Diverged, match="near is nan at step"):
+        for _ in training:
+            training.copies.due_at = INFINITE
+    assert training.index == 0
+
+
+@kinds(but="em")
+def test_a_rate_far_too_high_is_noticed_in_every_family_or_leaves_finite_weights(kind):
+    model = kind.new()
+    try:
+        run(model, kind.data(), 60, lr=1e25)
+    except Diverged:
+        assert model.steps_done < 60
+    assert all(weight.isfinite().all() for weight in weights(model).values())
+    if "samples" in kind.can and model.steps_done < 60:
+        assert kind.sample(model, 5).isfinite().all()
+
+
+@pytest.mark.parametrize("settings", [{}, {"momentum": 0.5}, {"persistent_chains": 0}])
+def test_a_gaussian_rbm_whose_chains_run_away_is_stopped_where_it_can_draw(settings):
+    model = rbm(generator(0), shape=2, visible="gaussian")
+    with pytest.raises(Diverged, match=r"free-energy gap is .* try lr below 50"):
+        run(model, moons(), 2000, lr=50.0, **settings)
+    assert model.sample(9, generator=generator(0)).isfinite().all()
+
+
+def test_a_fit_that_diverged_can_be_run_again_with_a_lower_rate():
+    model = vae(generator(0))
+    with pytest.raises(Diverged):
+        run(model, split().pool, 300, lr=1e6)
+    training = run(model, split().pool, 300, lr=1e-3, resume=model.steps_done > 0)
+    assert math.isfinite(training.losses()["negative ELBO"][-1])
+
+
+def test_a_study_whose_classifiers_diverge_ends_with_the_reason():
+    with pytest.raises(Diverged, match="cross-entropy is nan at step"):
+        evaluate.study([evaluate.Arm.duplicates()], draws=2, steps=50, show_progress=False, lr=1e30)
+
+
+def test_live_training_that_diverges_has_failed_and_says_why_and_goes_on_when_asked():
+    training = steps(Runaway(5), points(), 10)
+    shown = LiveTraining(training)
+    with pytest.raises(Diverged):
+        shown.run()
+    assert (shown.state, type(shown.error)) == ("failed", Diverged)
+    assert shown.sentence().startswith(f"failed at step {training.index} of 10")
+    training.model.from_step = 99
+    assert shown.run().startswith("done at step 10 of 10")
+
+
+def test_the_curves_forget_the_steps_that_were_lost():
+    training = steps(Runaway(5), points(), 10)
+    figure = LiveTraining(training).figure
+    for _ in range(5):
+        next(training)
+        training.copies.due_at = 0.0
+    figure.png()
+    with pytest.raises(Diverged):
+        next(training)
+    training.model.from_step = 99
+    next(training)
+    figure.png()
+    assert figure.losses == training.losses()
