@@ -50,6 +50,11 @@ def number(
     return result
 
 
+def numbers(name: str, values: Iterable, **bounds: float) -> tuple[float, ...]:
+    """Several finite floats within the bounds of `number`."""
+    return tuple(number(f"each of {name}", value, **bounds) for value in values)
+
+
 def probability(name: str, value: object) -> float:
     """The value as a float in [0, 1]."""
     return number(name, value, least=0, most=1)

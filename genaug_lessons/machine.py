@@ -51,6 +51,20 @@ def _usable(what: str, name: str | torch.device) -> torch.device:
     return value.device
 
 
+def known(name: str | torch.device) -> torch.device:
+    """The device of that name, which need not be there.
+
+    Raises:
+        ValueError: torch knows no such device.
+    """
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise ValueError(
+            f'device must be one that torch knows, such as "cpu" or "cuda", got {name!r}'
+        ) from None
+
+
 def matmul_probe(size: int = 512, repeats: int = 8) -> dict[str, tuple[float, float]]:
     """Speed and error of a matrix product at each float32 precision setting of torch.
 

@@ -22,6 +22,7 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import count, number, numbers
 from genaug_lessons.typed import check_types
 
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
@@ -62,7 +63,7 @@ def image_grid(
         raise ValueError(f"boxes must be ({len(images)}, M, 4), got {tuple(boxes.shape)}")
     scale = 255 if images.dtype == torch.uint8 else 1
     x = (images.detach().float() / scale).clamp(0, 1).cpu()
-    columns = columns or len(x)
+    columns = len(x) if columns is None else count("columns", columns)
     rows = [str(row) for row in rows]
     lines = -(-len(x) // columns)
     side = min(0.8 * max(1, x.shape[3] / x.shape[2]), 9 / columns)  # inches across a picture
@@ -135,8 +136,8 @@ def curves(
         xlabel: the horizontal quantity with its unit.
         ylabel: the measured quantity with its unit.
     """
-    lengths = [len(measured) for measured in values.values()]
-    if not lengths or not len(at) or set(lengths) != {len(at)}:
+    at, lengths = numbers("at", at), [len(measured) for measured in values.values()]
+    if not lengths or not at or set(lengths) != {len(at)}:
         raise ValueError(f"values must hold one for each of the {len(at)} places, got {lengths}")
     figure, axis = plt.subplots(figsize=(6, 3))
     lines, looks = {}, zip(cycle(COLOURS), cycle(LINES), cycle(MARKERS))
@@ -152,6 +153,7 @@ def curves(
 
 def plane(extent: float, points: int = 120) -> Tensor:
     """Points of a square lattice over [-extent, extent]^2, (points^2, 2), for `density`."""
+    extent, points = number("extent", extent, above=0), count("points", points)
     ticks = torch.linspace(-extent, extent, points)
     return torch.cartesian_prod(ticks, ticks)
 

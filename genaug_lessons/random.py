@@ -20,7 +20,8 @@ def generator(seed: int, device: str | torch.device | None = None) -> torch.Gene
         seed: any integer from 0 to 2**63 - 1.
         device: where draws are made; `machine.device()` unless given.
     """
-    return torch.Generator(device or machine.device()).manual_seed(count("seed", seed, 0))
+    device = machine.device() if device is None else machine.known(device)
+    return torch.Generator(device).manual_seed(count("seed", seed, 0))
 
 
 def spawn(generator: torch.Generator, n: int) -> list[torch.Generator]:

@@ -18,7 +18,7 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count, number
+from genaug_lessons.checks import choice, count, number, numbers
 from genaug_lessons.copies import Copies, Copy
 from genaug_lessons.data import Batch, Dataset, Leak, Source
 from genaug_lessons.interrupts import deferred_interrupt
@@ -313,7 +313,7 @@ def _checked_settings(model: Model, settings: dict) -> dict:
 def _betas(name: str, values) -> tuple[float, float]:
     if not isinstance(values, Sequence) or len(values) != 2:
         raise ValueError(f"{name} must be two numbers in [0, 1), got {values!r}")
-    return tuple(number(f"each of {name}", value, least=0, below=1) for value in values)
+    return numbers(name, values, least=0, below=1)
 
 
 def _checked_monitors(monitors) -> Mapping[str, Callable[[Model], float]]:

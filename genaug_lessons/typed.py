@@ -58,7 +58,7 @@ def check_types(module: str) -> None:
     for name, value in own.items():
         if isinstance(value, FunctionType):
             names[name] = typed(value)
-        elif isinstance(value, type) and not _is_record(value):
+        elif isinstance(value, type) and not is_record(value):
             _check_methods(value)
 
 
@@ -126,7 +126,7 @@ def _check_methods(cls: type) -> None:
             setattr(cls, name, type(value)(typed(value.__func__)))
 
 
-def _is_record(cls: type) -> bool:
+def is_record(cls: type) -> bool:
     """Whether it only holds what it is given (a named tuple), or says what others must have."""
     return issubclass(cls, tuple) or getattr(cls, "_is_protocol", False)
 

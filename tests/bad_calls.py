@@ -1,9 +1,8 @@
 """Calls that a reader should not make, made up from calls that are right, and what became of them.
 
-`ENTRANCES` holds a right call of each public entrance. `bad_calls` spoils one argument of it at a
-time, by a value of another type or out of range, and `outcome` makes the call and says how it was
-answered: "clear" where the package itself names the argument, "obscure" where torch, numpy or
-Python complains from within, "accepted" where nobody does.
+`ENTRANCES` holds a right call of each entrance that a reader uses. `bad_calls` spoils one argument
+of it at a time, by a value of another type or out of range, and `outcome` makes the call and says
+how it was answered.
 
 `python tests/bad_calls.py` prints how many were answered how, area by area.
 """
@@ -17,7 +16,7 @@ import signal
 import sys
 from collections import Counter
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
@@ -821,8 +820,11 @@ def right_values(hint: Any) -> set[str]:
         return {
             name for name, part in (("numbers", "integer"), ("texts", "text")) if part in element
         }
-    if origin in RIGHT:
-        return RIGHT[origin] if origin is Callable else set()
+    if origin in (Callable, Iterable):
+        return RIGHT[origin]
+    if isinstance(origin, type) and issubclass(origin, Mapping):
+        key, content = map(right_values, inner)
+        return {"mapping"} if "text" in key and "integer" in content else set()
     if isinstance(hint, type) and hint in vae.VAE.__mro__:
         return {"model"}
     return set()
@@ -863,9 +865,19 @@ def doubtful_values(hint: Any) -> dict[str, object]:
 
 
 # What is right to accept although a rule above calls it wrong: (entrance, argument, value) -> why.
-ACCEPTED: dict[tuple[str, str, str], str] = {}
+WITHIN_A_STEP = "bare arithmetic within a step of training: what comes goes through"
+ACCEPTED: dict[tuple[str, str, str], str] = {
+    (name, argument, value): WITHIN_A_STEP
+    for name, argument in (
+        ("uniform", "low"),
+        ("uniform", "high"),
+        ("dropout_mask", "p"),
+        ("inverted_dropout", "p"),
+    )
+    for value in ("nan", "infinite", "minus infinite")
+}
 # What the error calls an argument instead of its own name.
-ALIASES: dict[tuple[str, str], str] = {}
+ALIASES = {("Dropout", "p"): "dropout"}
 
 
 @dataclass(frozen=True)
@@ -923,9 +935,9 @@ SETTINGS = {
 }
 
 
-def bad_calls() -> Iterator[BadCall]:
-    """Every right call with each of its arguments spoilt in every way."""
-    for area, entrances in ENTRANCES.items():
+def bad_calls(areas: Collection[str] = ENTRANCES) -> Iterator[BadCall]:
+    """Every right call of some areas with each of its arguments spoilt in every way."""
+    for area, entrances in ((area, ENTRANCES[area]) for area in areas):
         for entrance in entrances:
             function, arguments = entrance()
             hints = annotations(function)
@@ -941,8 +953,8 @@ def bad_calls() -> Iterator[BadCall]:
 def trace(models: Iterable[nn.Module]) -> list:
     """What a call must leave as it was if it fails."""
     left = [
-        torch.get_rng_state().tolist(),
-        repr(np.random.get_state()),  # noqa: NPY002
+        torch.get_rng_state().numpy().tobytes(),
+        np.random.get_state()[1].tobytes(),  # noqa: NPY002
         random.getstate(),
         torch.get_default_dtype(),
         torch.get_num_threads(),
@@ -968,7 +980,11 @@ def same(first: object, second: object) -> bool:
 
 
 def outcome(call: BadCall) -> tuple[str, str]:
-    """How it was answered (clear, unnamed, obscure, accepted, or trace left), and the words."""
+    """How the call was answered, and with what words.
+
+    "clear", "unnamed" (by the package, but not with the argument's name), "obscure", "trace" (the
+    call failed and left something changed), "accepted" or "rightly accepted".
+    """
     function, arguments = call.entrance()
     arguments[call.argument] = call.value
     owner = getattr(function, "__self__", function)
@@ -976,13 +992,14 @@ def outcome(call: BadCall) -> tuple[str, str]:
     before = trace(models)
     try:
         result = function(**arguments)
-        if isinstance(result, Iterator) and not isinstance(result, type(None)):
+        if isinstance(result, Iterator):
             next(result, None)
     except Exception as error:
         if not same(before, trace(models)):
             return "trace", f"{type(error).__name__}: {error}"
         return _verdict(call, error), f"{type(error).__name__}: {error}"
-    return "accepted", type(result).__name__
+    right = not call.must or (call.name, call.argument, call.what) in ACCEPTED
+    return "rightly accepted" if right else "accepted", type(result).__name__
 
 
 def _verdict(call: BadCall, error: Exception) -> str:
@@ -994,8 +1011,8 @@ def _verdict(call: BadCall, error: Exception) -> str:
     by_us = path.startswith(PACKAGE) and "raise" in linecache.getline(path, number).split()
     if not by_us:
         return "obscure"
-    alias = ALIASES.get((call.name, call.argument), call.argument)
-    return "clear" if re.search(rf"\b{alias}\b", str(error)) else "unnamed"
+    names = call.argument, ALIASES.get((call.name, call.argument), call.argument)
+    return "clear" if re.search(rf"\b({'|'.join(names)})\b", str(error)) else "unnamed"
 
 
 def main() -> None:
@@ -1008,14 +1025,11 @@ def main() -> None:
     warnings.simplefilter("ignore")
     counts: dict[str, Counter] = {}
     for call in bad_calls():
-        with suppress(KeyboardInterrupt):
+        with redirect_stdout(None):
             verdict, said = outcome(call)
-            if verdict == "accepted":
-                allowed = not call.must or (call.name, call.argument, call.what) in ACCEPTED
-                verdict = "rightly accepted" if allowed else "accepted"
-            counts.setdefault(call.area, Counter())[verdict] += 1
-            if "-v" in sys.argv and verdict not in ("clear", "rightly accepted"):
-                print(f"{verdict:10} {call}: {said[:150]}", flush=True)
+        counts.setdefault(call.area, Counter())[verdict] += 1
+        if "-v" in sys.argv and verdict not in ("clear", "rightly accepted"):
+            print(f"{verdict:10} {call}: {said[:150]}", flush=True)
     columns = ["clear", "unnamed", "obscure", "accepted", "rightly accepted", "trace"]
     print(f"{'area':<14}", *(f"{column:>17}" for column in columns))
     counts["all"] = sum(counts.values(), Counter())

@@ -106,7 +106,7 @@ def test_rows_that_were_trained_on_are_no_test_rows():
 def test_what_a_classifier_cannot_do_is_refused():
     with pytest.raises(ValueError, match="classes must be an integer of at least 2, got 1"):
         make(classes=1)
-    with pytest.raises(ValueError, match="network must be one of .*, got 'rnn'"):
+    with pytest.raises(ValueError, match=r"network must be one of .*, got 'rnn'"):
         make(network="rnn")
     with pytest.raises(ValueError, match=r"shape must be \(channels, height, width\)"):
         make(network="cnn")

@@ -117,8 +117,8 @@ def test_drawing_and_widgets_stay_in_their_own_files(path):
 @over_files
 def test_plots_gets_arrays_and_knows_no_model(path):
     if part(path) == "plots":
-        ours = [name for name in imports(path) if name.startswith("genaug_lessons")]
-        assert ours == ["genaug_lessons.typed"]
+        ours = {name for name in imports(path) if name.startswith("genaug_lessons")}
+        assert ours == {"genaug_lessons.checks", "genaug_lessons.typed"}
 
 
 @over_files

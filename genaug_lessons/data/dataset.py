@@ -13,7 +13,8 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count
+from genaug_lessons import machine
+from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
@@ -137,6 +138,7 @@ class Dataset(BatchSource):
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same data on another device."""
+        device = machine.known(device)
 
         def moved(tensor):
             return None if tensor is None else tensor.to(device)
@@ -176,7 +178,8 @@ def row_batches(
     The rows left at the end of a pass that do not fill a batch wait for another pass. With fewer
     rows than `batch_size`, rows are drawn with replacement.
     """
-    batch_size, device = count("batch_size", batch_size), generator.device
+    rows, batch_size = count("rows", rows), count("batch_size", batch_size)
+    stack, device = counts("stack", stack), generator.device
     while rows < batch_size:
         yield torch.randint(rows, (*stack, batch_size), generator=generator, device=device)
     while True:

@@ -73,7 +73,7 @@ class Arm:
     @classmethod
     def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
         """What collecting more real labels would buy: the bank is a larger draw of them."""
-        name = f"{labels_per_class} real labels a class"
+        name = f"{count('labels_per_class', labels_per_class)} real labels a class"
         return cls(name, bank=lambda split, _: split.with_labels(labels_per_class), share=share)
 
 

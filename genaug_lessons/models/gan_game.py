@@ -14,7 +14,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count, number
+from genaug_lessons.checks import count, number, numbers
 from genaug_lessons.typed import check_types
 
 
@@ -121,7 +121,7 @@ def dirac_game(
     """
     lr, steps = number("lr", lr, above=0), count("steps", steps)
     penalty = number("penalty", penalty, least=0)
-    theta, psi = start
+    theta, psi = numbers("start", start)
     path = [(theta, psi)]
     for _ in range(steps):
         moved = psi + lr * (theta - penalty * psi)

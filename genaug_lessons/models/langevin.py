@@ -32,6 +32,7 @@ def langevin_step(
 
     Source: Song & Ermon 2019, eq. 4.
     """
+    step_size = checks.number("step_size", step_size, above=0)
     return x + step_size / 2 * score(x) + math.sqrt(step_size) * noise
 
 
@@ -108,7 +109,8 @@ def geometric_levels(first: float, last: float, count: int) -> list[float]:
     Source: Song & Ermon 2019, section 4.1; on the choice, Song & Ermon 2020, arXiv:2006.09011.
     """
     count = checks.count("count", count, 2)
-    ratio = checks.number("last", last) / checks.number("first", first, above=0)
+    first = checks.number("first", first, above=0)
+    ratio = checks.number("last", last, above=0) / first
     return check_levels([first * ratio ** (step / (count - 1)) for step in range(count)])
 
 

@@ -59,7 +59,7 @@ class UniformNoise:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
         """n examples (n, *shape)."""
-        return uniform((n, *self.shape), generator, self.low, self.high)
+        return uniform((count("n", n), *self.shape), generator, self.low, self.high)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p_n(x) in nats, (B,), for x (B, *shape); -inf outside the box."""

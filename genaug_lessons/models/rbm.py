@@ -201,8 +201,8 @@ class RBM(Model):
             generator: on the model's device.
         """
         check_device(generator, self.device, "model")
-        gibbs_steps = count("gibbs_steps", gibbs_steps)
-        v = self.to_visible(self._noise(n, generator), self.labels_for(n, label))
+        gibbs_steps, labels = count("gibbs_steps", gibbs_steps), self.labels_for(n, label)
+        v = self.to_visible(self._noise(n, generator), labels)
         clamp_label = self.classes is not None
         chain = self.gibbs_chain(v, clamp_label=clamp_label, generator=generator)
         for _ in range(gibbs_steps - 1):

@@ -28,7 +28,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count
+from genaug_lessons.checks import count, number
 from genaug_lessons.models.rbm import RBM, softplus
 from genaug_lessons.random import check_device, uniform
 from genaug_lessons.typed import check_types
@@ -91,6 +91,8 @@ def log_likelihood(
     Raises:
         ValueError: values that are no states of the visible units.
     """
+    if not isinstance(log_z, Tensor):
+        log_z = number("log_z", log_z)
     check_states(model, x)
     return -model.free_energy(model.to_visible(x, label)) - log_z
 

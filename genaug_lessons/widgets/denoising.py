@@ -10,6 +10,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.typed import check_types
@@ -47,6 +48,7 @@ class DenoisingExplorer(FieldExplorer):
     def __init__(
         self, toy: PlaneMixture, denoisers: Mapping[float, Autoencoder], *, extent: float = 2.2
     ):
+        extent = number("extent", extent, above=0)
         if not denoisers:
             raise ValueError("denoisers must hold at least one, got none")
         for sigma, model in denoisers.items():

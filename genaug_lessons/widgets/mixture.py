@@ -9,6 +9,7 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
+from genaug_lessons.checks import count
 from genaug_lessons.data import Batch
 from genaug_lessons.models.gaussians import COVARIANCES
 from genaug_lessons.models.gmm import GaussianMixture
@@ -87,11 +88,10 @@ class MixtureExplorer(Explorer):
     def __init__(self, points: Tensor, *, most: int = 8, passes: int = 30, seed: int = 0):
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"points must be (N, 2), got {tuple(points.shape)}")
+        most, passes = count("most", most), count("passes", passes)
         distinct = len(points.unique(dim=0))
         if distinct <= most:
             raise ValueError(f"points must be more than most ({most}), got {distinct} distinct")
-        if passes < 1:
-            raise ValueError(f"passes must be at least 1, got {passes}")
         self.points, self.passes, self.seed = points, passes, seed
         self.paths: dict[tuple[int, str], list[Moment]] = {}
         style, layout = {"description_width": "11em"}, ipywidgets.Layout(width="34em")

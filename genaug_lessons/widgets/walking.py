@@ -11,6 +11,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.langevin import langevin_step
 from genaug_lessons.models.score import Score, ScoreNetwork
@@ -67,6 +68,7 @@ class WalkingExplorer(FieldExplorer):
         extent: float = 4.0,
         generator: torch.Generator,
     ):
+        extent = number("extent", extent, above=0)
         if model.shape != (2,) or model.classes is not None:
             raise ValueError(
                 "model must be a score network of shape (2,) without labels, "
