@@ -145,6 +145,7 @@ def small_cnn(
     generator: torch.Generator,
 ) -> Net:
     """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
+    shape = counts("shape", shape)
     if len(shape) != 3:
         raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
     channels = counts("channels", channels)

@@ -692,11 +692,11 @@ SAMPLING = {
     ),
     "a seed for a generator": (
         lambda m: check_device(0, torch.device("cpu"), "data"),
-        r"generator must be made with generator\(seed\), got 0",
+        "generator must be a torch.Generator, got 0",
     ),
     "no generator": (
         lambda m: training_steps(m, split().pool, steps=1, generator=7),
-        r"generator must be made with generator\(seed\), got 7",
+        "generator must be a torch.Generator, got 7",
     ),
     "a generator on another device of the same kind": (
         lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),
@@ -802,11 +802,11 @@ TRAINING = {
     ),
     "a seed for a generator": (
         lambda m: check_device(0, torch.device("cpu"), "data"),
-        r"generator must be made with generator\(seed\), got 0",
+        "generator must be a torch.Generator, got 0",
     ),
     "no generator": (
         lambda m: training_steps(m, split().pool, steps=1, generator=7),
-        r"generator must be made with generator\(seed\), got 7",
+        "generator must be a torch.Generator, got 7",
     ),
     "a generator on another device of the same kind": (
         lambda m: check_device(Elsewhere("cuda:0"), torch.device("cuda:1"), "model"),

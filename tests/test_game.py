@@ -216,6 +216,14 @@ def test_the_words_count_modes_and_samples_on_the_data(monkeypatch):
     assert modes_covered(fake, ring.centres, radius=0.3) == 5
 
 
+def test_the_words_of_a_game_that_diverged_say_so_and_do_not_fail(monkeypatch):
+    fake = X.clone()
+    fake[3, 1] = torch.nan
+    monkeypatch.setattr(game_picture, "samples", lambda *_: fake)
+    said = game_picture.words(gan(), data.ring(), X, noise())
+    assert said.startswith("the samples are no longer finite; ")
+
+
 @pytest.mark.parametrize("std, least, most", [(0.1, 97, 100), (0.2, 60, 75)])
 def test_real_points_lie_on_the_data_and_those_twice_as_spread_do_not(
     std, least, most, monkeypatch

@@ -133,7 +133,8 @@ class GameExplorer(LiveTraining):
         if self.chosen["data"] != OWN:
             return PLANES[self.chosen["data"]]
         labels = torch.ones(len(self.clouds), dtype=torch.int64)  # one class, for no one to count
-        return data.PlaneMixture(torch.tensor(self.clouds), CLOUD, labels) if self.clouds else None
+        centres = torch.tensor(self.clouds, dtype=torch.float32)
+        return data.PlaneMixture(centres, CLOUD, labels) if self.clouds else None
 
     def run(self, steps: int | None = None) -> str:
         """As in `LiveTraining`; a ValueError where there are no points to learn from."""
