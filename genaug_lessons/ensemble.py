@@ -133,8 +133,6 @@ def _check_alike(models: Sequence[Classifier]) -> None:
     if not models:
         raise ValueError("models must share one architecture, got []")
     for model in models:
-        if not isinstance(model, Classifier):
-            raise ValueError(f"models must be classifiers, got {type(model).__name__}")
         if type(model).objectives is not Classifier.objectives:
             raise ValueError(
                 "models must learn by the cross-entropy of all classifiers, "

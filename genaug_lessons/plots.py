@@ -51,11 +51,6 @@ def image_grid(
         about: what the pictures are, for the alt text.
         boxes: (N, M, 4) rectangles (left, top, right, bottom) in pixels to outline; zeros for none.
     """
-    if not isinstance(images, Tensor):
-        raise ValueError(
-            "images must be a tensor (N, 1 or 3, H, W), such as the values of a data set, "
-            f"got {type(images).__name__}"
-        )
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
     boxes = torch.zeros(len(images), 0, 4) if boxes is None else boxes

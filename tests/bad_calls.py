@@ -284,7 +284,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (corruption.Masking, {"fraction": 0.1}),
         lambda: (corruption.SaltAndPepper, {"fraction": 0.1}),
         lambda: (corruption.Masking(0.2), {"x": pictures(), "generator": rng()}),
-        lambda: (corruption.check_corruption, {"corruption": corruption.Masking(0.2)}),
         lambda: (
             autoencoder.classifier_from,
             {"model": kinds.autoencoder(rng()), "classes": 3, "dropout": 0.1, "generator": rng()},

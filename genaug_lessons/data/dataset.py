@@ -223,9 +223,8 @@ def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:
 
 def _check_examples(x: Tensor, support: str) -> None:
     choice("support", support, SUPPORTS)
-    if not isinstance(x, Tensor) or x.dtype not in (torch.float32, torch.uint8):
-        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be a float32 or uint8 tensor, got {found}")
+    if x.dtype not in (torch.float32, torch.uint8):
+        raise ValueError(f"x must be a float32 or uint8 tensor, got {x.dtype}")
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"x must have shape (rows, *shape) with rows, got {tuple(x.shape)}")
     if x.dtype == torch.uint8:
@@ -244,9 +243,8 @@ def _check_examples(x: Tensor, support: str) -> None:
 
 
 def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
-    if not isinstance(y, Tensor) or y.dtype != torch.int64:
-        found = y.dtype if isinstance(y, Tensor) else type(y).__name__
-        raise ValueError(f"y must be an int64 tensor, got {found}")
+    if y.dtype != torch.int64:
+        raise ValueError(f"y must be an int64 tensor, got {y.dtype}")
     if y.shape != (len(x),):
         raise ValueError(f"y must have shape ({len(x)},), one label a row, got {tuple(y.shape)}")
     if y.device != x.device:

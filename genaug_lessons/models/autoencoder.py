@@ -24,7 +24,7 @@ from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import Corruption, check_corruption
+from genaug_lessons.models.corruption import Corruption
 from genaug_lessons.models.vae import bernoulli_log_likelihood
 from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
 from genaug_lessons.random import check_device
@@ -106,8 +106,6 @@ class Autoencoder(Model):
         choice("code", code, CODES)
         choice("network", network, ("mlp", "cnn"))
         choice("loss", loss, ("cross-entropy", "squared"))
-        if corruption is not None:
-            check_corruption(corruption)
         if tied and network == "cnn":
             raise ValueError('tied weights need network="mlp", got "cnn"')
         self.hidden, self.latent, self.code, self.network = hidden, latent, code, network
