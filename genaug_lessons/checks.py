@@ -1,6 +1,7 @@
 """What an argument must be, checked where a reader hands it in; each check returns the value.
 
-An error names the argument, what was expected and what came:
+An error names the argument, what was expected and what came; it is a TypeError for a value of
+another type (`typed.py` finds most of these before), a ValueError for one out of range:
 
     count("gibbs_steps", 0)  # ValueError: gibbs_steps must be an integer of at least 1, got 0
 """
@@ -15,7 +16,8 @@ def count(name: str, value: object, least: int = 1) -> int:
     """The value as an int of at least `least`; NumPy's integers pass, truth values do not."""
     number = _integer(value)
     if number is None or number < least:
-        raise ValueError(f"{name} must be an integer of at least {least}, got {value!r}")
+        error = TypeError if number is None else ValueError
+        raise error(f"{name} must be an integer of at least {least}, got {value!r}")
     return number
 
 
@@ -23,7 +25,8 @@ def counts(name: str, values: object, least: int = 1) -> tuple[int, ...]:
     """Several integers of at least `least`, such as the widths of layers; perhaps none."""
     numbers = [_integer(value) for value in values] if _is_series(values) else [None]
     if any(number is None or number < least for number in numbers):
-        raise ValueError(f"{name} must hold integers of at least {least}, got {values!r}")
+        error = TypeError if None in numbers else ValueError
+        raise error(f"{name} must hold integers of at least {least}, got {values!r}")
     return tuple(numbers)
 
 
@@ -38,16 +41,21 @@ def number(
 ) -> float:
     """The value as a finite float within bounds: `least` and `most` may be met, the others not."""
     if isinstance(value, bool) or not isinstance(value, SupportsFloat):
-        raise ValueError(f"{name} must be a number, got {value!r}")
+        raise TypeError(f"{name} must be a number, got {value!r}")
     try:
         result = float(value)
     except (TypeError, ValueError, RuntimeError, OverflowError):  # an array of several numbers
-        raise ValueError(f"{name} must be a number, got {value!r}") from None
+        raise TypeError(f"{name} must be a number, got {value!r}") from None
     if math.isinf(result):
         raise ValueError(f"{name} must be finite, got {value!r}")
     if not (least <= result <= most and above < result < below):
         raise ValueError(f"{name} must {_range(least, above, most, below)}, got {value!r}")
     return result
+
+
+def numbers(name: str, values: Iterable, **bounds: float) -> tuple[float, ...]:
+    """Several finite floats within the bounds of `number`."""
+    return tuple(number(f"each of {name}", value, **bounds) for value in values)
 
 
 def probability(name: str, value: object) -> float:
@@ -59,7 +67,8 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
     """The value, one of the known words."""
     known = list(known)
     if not isinstance(value, str) or value not in known:
-        raise ValueError(f"{name} must be one of {known}, got {value!r}")
+        error = ValueError if isinstance(value, str) else TypeError
+        raise error(f"{name} must be one of {known}, got {value!r}")
     return value
 
 

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from torch import Tensor
 
 from genaug_lessons.model import Model, Update
+from genaug_lessons.typed import check_types
 
 SHARE = 0.01  # of the time that goes into copies
 
@@ -54,3 +55,6 @@ class Copies:
         if copy.update:
             self.update.load_state_dict(deepcopy(copy.update))
         return copy
+
+
+check_types(__name__)

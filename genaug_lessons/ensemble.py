@@ -13,15 +13,16 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.data import Batch, Dataset, row_batches
+from genaug_lessons.data import Batch, BatchSource, Dataset, row_batches
 from genaug_lessons.data.dataset import as_float
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import check_device
 from genaug_lessons.stacking import stacked
+from genaug_lessons.typed import check_types
 
 
-class StackedData:
+class StackedData(BatchSource):
     """K data sets of equal size, one for each model of an ensemble; batches are (K, B, *shape).
 
     Args:
@@ -30,8 +31,6 @@ class StackedData:
     Raises:
         ValueError: they do not agree, or one has no labels.
     """
-
-    soft_labels = False
 
     def __init__(self, datasets: Sequence[Dataset]):
         kinds = {
@@ -134,8 +133,6 @@ def _check_alike(models: Sequence[Classifier]) -> None:
     if not models:
         raise ValueError("models must share one architecture, got []")
     for model in models:
-        if not isinstance(model, Classifier):
-            raise ValueError(f"models must be classifiers, got {type(model).__name__}")
         if type(model).objectives is not Classifier.objectives:
             raise ValueError(
                 "models must learn by the cross-entropy of all classifiers, "
@@ -177,3 +174,6 @@ def _in_words(part: tuple[type, dict[str, str]] | None) -> str:
         return "nothing"
     kind, settings = part
     return f"{kind.__name__}({', '.join(f'{name}={value}' for name, value in settings.items())})"
+
+
+check_types(__name__)

@@ -6,6 +6,8 @@ import threading
 # which takes 3 to 6 microseconds, twice in each step of training.
 from _signal import SIGINT, getsignal, raise_signal, signal
 
+from genaug_lessons.typed import check_types
+
 
 class deferred_interrupt:
     """Within the block a first interrupt waits for its end; a second one is raised at once.
@@ -48,3 +50,6 @@ class deferred_interrupt:
         self.presses += 1
         if self.breaks and self.presses == 2:
             raise KeyboardInterrupt
+
+
+check_types(__name__)

@@ -14,6 +14,8 @@ from importlib.metadata import PackageNotFoundError, version
 
 import torch
 
+from genaug_lessons.typed import check_types
+
 _chosen: list[torch.device] = []  # at most one: the device that every call agrees on
 
 
@@ -47,6 +49,20 @@ def _usable(what: str, name: str | torch.device) -> torch.device:
             f"{what} {str(name)!r} cannot be used on this machine: {reason}"
         ) from error
     return value.device
+
+
+def known(name: str | torch.device) -> torch.device:
+    """The device of that name, which need not be there.
+
+    Raises:
+        ValueError: torch knows no such device.
+    """
+    try:
+        return torch.device(name)
+    except RuntimeError:
+        raise ValueError(
+            f'device must be one that torch knows, such as "cpu" or "cuda", got {name!r}'
+        ) from None
 
 
 def matmul_probe(size: int = 512, repeats: int = 8) -> dict[str, tuple[float, float]]:
@@ -132,3 +148,6 @@ def _version(package: str) -> str:
         return version(package)
     except PackageNotFoundError:
         return "not installed"
+
+
+check_types(__name__)

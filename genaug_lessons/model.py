@@ -16,7 +16,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.checks import count, counts
-from genaug_lessons.data import Batch, Dataset, refuse_leaks
+from genaug_lessons.data import Batch, Dataset, Source, refuse_leaks
+from genaug_lessons.typed import check_types
 
 Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
 
@@ -88,7 +89,7 @@ class Model(nn.Module):
         """What makes one update; families with their own way return their own."""
         return GradientUpdate(self.objectives(), **settings)
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data fit the model."""
         if tuple(data.shape) != self.shape:
             raise ValueError(f"data must have examples of shape {self.shape}, got {data.shape}")
@@ -211,7 +212,14 @@ class GradientUpdate:
 
     batches_per_update = 1
 
-    def __init__(self, objectives: list[Objective], *, lr: float, betas, weight_decay: float):
+    def __init__(
+        self,
+        objectives: list[Objective],
+        *,
+        lr: float,
+        betas: tuple[float, float],
+        weight_decay: float,
+    ):
         self.objectives = objectives
         if not any(trainable(objective.parameters) for objective in objectives):
             raise ValueError("model must have parameters to train, got only frozen ones")
@@ -266,3 +274,6 @@ class GradientUpdate:
 def trainable(parameters: Iterable[nn.Parameter]) -> list[nn.Parameter]:
     """The parameters that are not frozen."""
     return [parameter for parameter in parameters if parameter.requires_grad]
+
+
+check_types(__name__)

@@ -14,8 +14,9 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
-from genaug_lessons.checks import counts, number
+from genaug_lessons.checks import count, counts, number
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 SHARPNESS = 5  # of the softplus in smooth networks
 
@@ -24,12 +25,14 @@ def linear(
     inputs: int, outputs: int, *, bias: bool = True, generator: torch.Generator
 ) -> nn.Linear:
     """A dense layer (B, inputs) -> (B, outputs)."""
+    inputs, outputs = count("inputs", inputs), count("outputs", outputs)
     layer = skip_init(nn.Linear, inputs, outputs, bias=bias, device=generator.device)
     return _initialise(layer, inputs, generator)
 
 
 def conv(inputs: int, outputs: int, *, generator: torch.Generator) -> nn.Conv2d:
     """A 3x3 convolution that keeps the size: (B, inputs, H, W) -> (B, outputs, H, W)."""
+    inputs, outputs = count("inputs", inputs), count("outputs", outputs)
     layer = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, device=generator.device)
     return _initialise(layer, 9 * inputs, generator)
 
@@ -170,7 +173,8 @@ def small_cnn_decoder(
     It undoes the shapes of a `small_cnn` of the same shape and the channels in reverse:
     (B, inputs) -> (B, *shape). The last convolution makes the picture itself.
     """
-    depth, height, width = shape
+    depth, height, width = counts("shape", shape)
+    channels = counts("channels", channels)
     depths, halvings = [*channels, depth], range(len(channels), -1, -1)
     sizes = [(height >> times, width >> times) for times in halvings]
     start = (depths[0], *sizes[0])
@@ -194,3 +198,6 @@ class Transposed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.layer.weight.T, self.bias)
+
+
+check_types(__name__)

@@ -22,6 +22,9 @@ from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import count, number, numbers
+from genaug_lessons.typed import check_types
+
 COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#E69F00", "#56B4E9", "#000000")
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "*", "<", ">")
 _DASHES = ((8, 2), (3, 1, 1, 1, 1, 1), (1, 3), (8, 2, 2, 2), (4, 1, 1, 1), (2, 4))
@@ -48,11 +51,6 @@ def image_grid(
         about: what the pictures are, for the alt text.
         boxes: (N, M, 4) rectangles (left, top, right, bottom) in pixels to outline; zeros for none.
     """
-    if not isinstance(images, Tensor):
-        raise ValueError(
-            "images must be a tensor (N, 1 or 3, H, W), such as the values of a data set, "
-            f"got {type(images).__name__}"
-        )
     if images.ndim != 4 or images.shape[1] not in (1, 3) or len(images) == 0:
         raise ValueError(f"images must be (N, 1 or 3, H, W), got {tuple(images.shape)}")
     boxes = torch.zeros(len(images), 0, 4) if boxes is None else boxes
@@ -60,7 +58,7 @@ def image_grid(
         raise ValueError(f"boxes must be ({len(images)}, M, 4), got {tuple(boxes.shape)}")
     scale = 255 if images.dtype == torch.uint8 else 1
     x = (images.detach().float() / scale).clamp(0, 1).cpu()
-    columns = columns or len(x)
+    columns = len(x) if columns is None else count("columns", columns)
     rows = [str(row) for row in rows]
     lines = -(-len(x) // columns)
     side = min(0.8 * max(1, x.shape[3] / x.shape[2]), 9 / columns)  # inches across a picture
@@ -133,8 +131,8 @@ def curves(
         xlabel: the horizontal quantity with its unit.
         ylabel: the measured quantity with its unit.
     """
-    lengths = [len(measured) for measured in values.values()]
-    if not lengths or not len(at) or set(lengths) != {len(at)}:
+    at, lengths = numbers("at", at), [len(measured) for measured in values.values()]
+    if not lengths or not at or set(lengths) != {len(at)}:
         raise ValueError(f"values must hold one for each of the {len(at)} places, got {lengths}")
     figure, axis = plt.subplots(figsize=(6, 3))
     lines, looks = {}, zip(cycle(COLOURS), cycle(LINES), cycle(MARKERS))
@@ -150,6 +148,7 @@ def curves(
 
 def plane(extent: float, points: int = 120) -> Tensor:
     """Points of a square lattice over [-extent, extent]^2, (points^2, 2), for `density`."""
+    extent, points = number("extent", extent, above=0), count("points", points)
     ticks = torch.linspace(-extent, extent, points)
     return torch.cartesian_prod(ticks, ticks)
 
@@ -292,3 +291,6 @@ def show(figure: Figure, line: str) -> str:
         display(content, raw=True, metadata={"image/png": {"alt": line}})
         plt.close(figure)
     return line
+
+
+check_types(__name__)

@@ -8,6 +8,8 @@ import time
 from collections.abc import Iterable, Iterator
 from html import escape
 
+from genaug_lessons.typed import check_types
+
 REDRAW_SECONDS = 0.2
 
 
@@ -49,3 +51,6 @@ def _notebook_bar(items: Iterable, total: int, label: str) -> Iterator:
                 handle.update(content(f"{bar} {text}"), raw=True)
     finally:
         handle.update(content(""), raw=True)
+
+
+check_types(__name__)

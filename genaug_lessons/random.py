@@ -10,6 +10,7 @@ from torch import Tensor
 
 from genaug_lessons import machine
 from genaug_lessons.checks import count
+from genaug_lessons.typed import check_types
 
 
 def generator(seed: int, device: str | torch.device | None = None) -> torch.Generator:
@@ -19,7 +20,8 @@ def generator(seed: int, device: str | torch.device | None = None) -> torch.Gene
         seed: any integer from 0 to 2**63 - 1.
         device: where draws are made; `machine.device()` unless given.
     """
-    return torch.Generator(device or machine.device()).manual_seed(count("seed", seed, 0))
+    device = machine.device() if device is None else machine.known(device)
+    return torch.Generator(device).manual_seed(count("seed", seed, 0))
 
 
 def spawn(generator: torch.Generator, n: int) -> list[torch.Generator]:
@@ -47,9 +49,7 @@ def bernoulli(p: Tensor, generator: torch.Generator) -> Tensor:
 
 
 def check_device(generator: torch.Generator, device: torch.device, what: str) -> None:
-    """Raise a ValueError unless it is a generator and lives where `what` lives."""
-    if not isinstance(generator, torch.Generator):
-        raise ValueError(f"generator must be a torch.Generator, got {generator!r}")
+    """Raise a ValueError unless the generator lives where `what` lives."""
     if _place(generator.device) != _place(device):
         raise ValueError(
             f"generator must be on the device of the {what} ({device}), got one on "
@@ -61,3 +61,6 @@ def _place(device: torch.device) -> tuple[str, int]:
     """A device by its kind and number; one without a number is the first."""
     device = torch.device(device)
     return device.type, device.index or 0
+
+
+check_types(__name__)

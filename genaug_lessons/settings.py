@@ -1,26 +1,18 @@
-"""What training is told, checked before any work; settings of one family stand in its updater."""
+"""The settings of a training, checked before any work; those of one family its updater checks."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Sequence
 from functools import partial
 
-from genaug_lessons.checks import choice, count, number
+from genaug_lessons.checks import choice, count, number, numbers
 from genaug_lessons.model import Model
-
-
-def check_kinds(model: Model, data) -> None:
-    """Raise a ValueError unless these are a model and something that it can train on."""
-    if not isinstance(model, Model):
-        raise ValueError(f"model must be a Model of this package, got {type(model).__name__}")
-    if not hasattr(data, "batches"):
-        raise ValueError(
-            f"data must be a Dataset, an Augmented data set or a tensor, got {type(data).__name__}"
-        )
+from genaug_lessons.typed import check_types
 
 
 def checked_settings(model: Model, settings: dict) -> dict:
     """The settings with the family's defaults for those that are not given.
 
     Raises:
+        TypeError: a setting of another type.
         ValueError: a setting the family does not know, or out of its range.
     """
     unknown = sorted(set(settings) - set(model.defaults))
@@ -45,15 +37,8 @@ def checked_settings(model: Model, settings: dict) -> dict:
 
 def _betas(name: str, values) -> tuple[float, float]:
     if not isinstance(values, Sequence) or len(values) != 2:
-        raise ValueError(f"{name} must be two numbers in [0, 1), got {values!r}")
-    return tuple(number(f"each of {name}", value, least=0, below=1) for value in values)
+        raise TypeError(f"{name} must be two numbers in [0, 1), got {values!r}")
+    return numbers(name, values, least=0, below=1)
 
 
-def checked_monitors(
-    monitors: Mapping[str, Callable[[Model], float]] | None,
-) -> Mapping[str, Callable[[Model], float]]:
-    """The monitors, perhaps none; raises a ValueError unless they are functions by name."""
-    monitors = {} if monitors is None else monitors
-    if not isinstance(monitors, Mapping) or not all(map(callable, monitors.values())):
-        raise ValueError(f"monitors must map names to functions of the model, got {monitors!r}")
-    return monitors
+check_types(__name__)

@@ -16,6 +16,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.nn import Dropout, Net
+from genaug_lessons.typed import check_types
 
 ROW_BY_ROW = (nn.Identity, nn.LeakyReLU, nn.MaxPool2d, nn.ReLU, nn.Sigmoid, nn.Softplus, nn.Tanh)
 
@@ -171,3 +172,6 @@ def _refuse_plain_tensors(model: Classifier) -> None:
                     f"models must keep {name}.{attribute} as a parameter or a buffer "
                     "(register_buffer): other tensors cannot differ between members"
                 )
+
+
+check_types(__name__)

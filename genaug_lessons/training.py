@@ -20,12 +20,13 @@ from torch import Tensor
 
 from genaug_lessons.checks import count, number
 from genaug_lessons.copies import Copies, Copy
-from genaug_lessons.data import Batch, Dataset, Leak
+from genaug_lessons.data import Batch, Dataset, Leak, Source
 from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import progress
 from genaug_lessons.random import check_device
-from genaug_lessons.settings import check_kinds, checked_monitors, checked_settings
+from genaug_lessons.settings import checked_settings
+from genaug_lessons.typed import check_types
 
 AT_ONCE = ("cpu",)  # where losses are looked at in every step; elsewhere that is to wait for them
 
@@ -218,7 +219,7 @@ class Training:
 
 def training_steps(
     model: Model,
-    data,
+    data: Source | Tensor,
     *,
     steps: int,
     generator: torch.Generator,
@@ -245,8 +246,7 @@ def training_steps(
         Leak: the data are a test half.
     """
     data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
-    check_kinds(model, data)
-    settings, monitors = checked_settings(model, settings), checked_monitors(monitors)
+    settings, monitors = checked_settings(model, settings), monitors or {}
     steps, monitor_every = count("steps", steps), count("monitor_every", monitor_every)
     if data.held_out:
         raise Leak("data must not be a test half: train on the labelled part or the pool instead")
@@ -269,7 +269,9 @@ def training_steps(
     )
 
 
-def fit(model: Model, data, *, steps: int, show_progress: bool = True, **arguments) -> Training:
+def fit(
+    model: Model, data: Source | Tensor, *, steps: int, show_progress: bool = True, **arguments
+) -> Training:
     """`training_steps` run to its end, with a progress bar. Returns the finished `Training`.
 
     An interrupt ends it after the step under way, says so in one sentence, and ends what stands
@@ -299,3 +301,6 @@ def _union(seen: Tensor | None, ids: Tensor | None) -> Tensor | None:
     if seen is None or ids is None:
         return seen if ids is None else ids.unique()
     return torch.cat([seen.to(ids), ids]).unique()
+
+
+check_types(__name__)

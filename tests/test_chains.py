@@ -479,7 +479,7 @@ REFUSED = {
     ),
     "half a step": (
         lambda: explorer_of("an RBM", steps=2.5),
-        "steps must be an integer of at least 1, got 2.5",
+        "steps must be an integer, got 2.5",
     ),
     "a tape without steps": (
         lambda: tape(made("an RBM"), steps=0),

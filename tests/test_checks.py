@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from genaug_lessons.checks import choice, count, counts, number, probability
+from genaug_lessons.checks import choice, count, counts, number, numbers, probability
 
 NAN, INFINITE = float("nan"), float("inf")
 
@@ -20,7 +20,7 @@ def test_integers_of_every_library_become_an_int(value):
 
 @pytest.mark.parametrize("value", [True, np.True_, 2.0, "2", None, NAN, [2], 1j])
 def test_what_is_no_integer_is_no_count(value):
-    with pytest.raises(ValueError, match=r"^steps must be an integer of at least 1, got "):
+    with pytest.raises(TypeError, match=r"^steps must be an integer of at least 1, got "):
         count("steps", value)
 
 
@@ -33,7 +33,8 @@ def test_a_count_has_a_least_value():
 @pytest.mark.parametrize("values", [256, None, "ab", (8, 0), (8, 2.0), (8, True), (8, "8")])
 def test_several_counts_are_a_series_of_integers(values):
     said = f"hidden must hold integers of at least 1, got {values!r}"
-    with pytest.raises(ValueError, match=f"^{re.escape(said)}$"):
+    wrong = ValueError if values == (8, 0) else TypeError
+    with pytest.raises(wrong, match=f"^{re.escape(said)}$"):
         counts("hidden", values)
 
 
@@ -50,7 +51,7 @@ def test_numbers_of_every_library_become_a_float(value):
 
 @pytest.mark.parametrize("value", ["0.5", None, True, 1j, [0.5], torch.zeros(2), np.zeros(2)])
 def test_what_is_no_number_is_told_so(value):
-    with pytest.raises(ValueError, match=f"^lr must be a number, got {re.escape(repr(value))}$"):
+    with pytest.raises(TypeError, match=f"^lr must be a number, got {re.escape(repr(value))}$"):
         number("lr", value)
 
 
@@ -82,5 +83,11 @@ def test_a_choice_is_one_of_the_words_and_the_error_lists_them():
     assert choice("loss", "b", {"a": 1, "b": 2}) == "b"
     for value in ("c", ["a"], None):
         said = re.escape(f"loss must be one of ['a', 'b'], got {value!r}")
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError if value == "c" else TypeError, match=said):
             choice("loss", value, {"a": 1, "b": 2})
+
+
+def test_several_numbers_are_floats_within_bounds_each_named_by_the_argument():
+    assert numbers("at", np.array([1, 2])) == (1.0, 2.0)
+    with pytest.raises(ValueError, match=r"each of betas must lie in \[0, 1\), got 1"):
+        numbers("betas", (0.9, 1), least=0, below=1)

@@ -54,6 +54,7 @@ from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
 
 NAN, HUGE = float("nan"), float("inf")
+REFUSED = (TypeError, ValueError)  # of another type, of a value out of range
 X, Y = torch.zeros(4, 2), torch.tensor([0, 1, 0, 1])
 ROWS = torch.arange(8.0).view(4, 2)
 
@@ -92,7 +93,7 @@ def train(model, of=None, steps=1, **settings):
 DATA = {
     "x of another type": (
         lambda: Dataset([[0.0]]),
-        "x must be a float32 or uint8 tensor, got list",
+        r"x must be a tensor, got \[\[0.0\]\]",
     ),
     "x of another dtype": (lambda: Dataset(X.double()), "x must be a float32.* got torch.float64"),
     "x without examples": (lambda: Dataset(X[0]), r"x must have shape \(rows, .* got \(2,\)"),
@@ -113,7 +114,10 @@ DATA = {
         "uint8 x holds pixels: support must be \"unit\", got 'real'",
     ),
     "unknown support": (lambda: Dataset(X, support="half"), "support must be one of .* got 'half'"),
-    "y of another type": (lambda: Dataset(X, [0, 1, 0, 1], 2), "y must be an int64 .* got list"),
+    "y of another type": (
+        lambda: Dataset(X, [0, 1, 0, 1], 2),
+        r"y must be a tensor or None, got \[0, 1, 0, 1\]",
+    ),
     "y of another dtype": (lambda: Dataset(X, Y.float(), 2), "y must be an int64 .*float32"),
     "y of another length": (lambda: Dataset(X, Y[:3], 2), r"y must have shape \(4,\).* got \(3,\)"),
     "y without classes": (
@@ -125,7 +129,7 @@ DATA = {
     "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
     "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
     "labels_per_class of 0": (lambda: cut(0), "labels_per_class must be an integer .* got 0"),
-    "half a label": (lambda: cut(0.5), "labels_per_class must be an integer .* got 0.5"),
+    "half a label": (lambda: cut(0.5), "labels_per_class must be an integer, got 0.5"),
     "more labels than rows": (
         lambda: cut(88),
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",
@@ -156,7 +160,7 @@ DATA = {
     ),
     "a split of a tensor": (
         lambda: data.split(X, labels_per_class=1, draw=0),
-        "dataset must be a Dataset, got Tensor",
+        "dataset must be a Dataset, got a tensor",
     ),
     "a test set of another shape": (
         lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
@@ -178,11 +182,11 @@ DATA = {
     ),
     "a test set that is a tensor": (
         lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
-        "test must be a Dataset, got Tensor",
+        "test must be a Dataset or None, got a tensor",
     ),
     "half a draw": (
         lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
-        "draw must be an integer of at least 0, got 0.5",
+        "draw must be an integer, got 0.5",
     ),
     "more labels of half a row": (
         lambda: split().with_labels(0),
@@ -190,7 +194,7 @@ DATA = {
     ),
     "a pool that is a tensor": (
         lambda: data.join(labelled(), X),
-        "pool must be a Dataset, got Tensor",
+        "pool must be a Dataset, got a tensor",
     ),
     "endless batches of nothing": (
         lambda: next(moons().batches(-1, rng())),
@@ -203,7 +207,7 @@ DATA = {
     **{
         f"{classes} classes": (
             lambda classes=classes: Dataset(X, Y, classes),
-            f"classes must be an integer of at least 2, got {classes}",
+            f"classes must be an integer or None, got {classes}",
         )
         for classes in (NAN, HUGE, 10.0, 10.5, True)
     },
@@ -347,7 +351,7 @@ MODELS = {
     ),
     "a flat shape for a cnn": (
         lambda: classifier(rng(), shape=(64,), network="cnn"),
-        r"shape must be \(channels, height, width\) for a cnn, got \(64,\)",
+        r"shape must be a tuple of 3 integers, got \(64\)",
     ),
     "a picture too small for a cnn": (
         lambda: classifier(rng(), shape=(1, 3, 8), network="cnn"),
@@ -370,7 +374,7 @@ MODELS = {
     ),
     "an unknown corruption": (
         lambda: autoencoder(rng(), corruption="salt"),
-        "corruption must be GaussianNoise, Masking, .* got 'salt'",
+        "corruption must be a Corruption or None, got 'salt'",
     ),
     "contraction of a deep encoder": (
         lambda: autoencoder(rng(), code="sigmoid", contraction=0.1),
@@ -403,7 +407,7 @@ MODELS = {
     ),
     "half a component": (
         lambda: GaussianMixture(2, components=0.5, generator=rng()),
-        "components must be an integer of at least 1, got 0.5",
+        "components must be an integer, got 0.5",
     ),
     "an unknown covariance": (
         lambda: gmm(rng(), covariance="round"),
@@ -458,7 +462,7 @@ MODELS = {
     ),
     "a game of half a step": (
         lambda: dirac_game(lr=0.1, steps=1.5),
-        "steps must be an integer of at least 1, got 1.5",
+        "steps must be an integer, got 1.5",
     ),
     "a game that stands still": (
         lambda: dirac_game(lr=0.0, steps=1),
@@ -514,7 +518,7 @@ MODELS = {
     ),
     "half a level": (
         lambda: geometric_levels(1.0, 0.1, 2.5),
-        "count must be an integer of at least 2, got 2.5",
+        "count must be an integer, got 2.5",
     ),
     "a sequence that rises": (
         lambda: geometric_levels(0.1, 1.0, 2),
@@ -534,15 +538,15 @@ MODELS = {
     ),
     "half a ratio": (
         lambda: energy_model(rng(), ratio=0.5),
-        "ratio must be an integer of at least 1, got 0.5",
+        "ratio must be an integer, got 0.5",
     ),
     "noise by name": (
         lambda: energy_model(rng(), noise="normal"),
-        "noise must draw examples and know its density, .*, got 'normal'",
+        "noise must be an object with sample and log_density, got 'normal'",
     ),
     "noise without a density": (
         lambda: energy_model(rng(), noise=vae(rng())),
-        "noise must draw examples and know its density, .*, got VAE",
+        "noise must be an object with sample and log_density, got a VAE",
     ),
     "noise of another shape": (
         lambda: energy_model(rng(), shape=3, noise=gmm(rng(), shape=2)),
@@ -562,7 +566,7 @@ MODELS = {
     ),
     "half a hidden unit": (
         lambda: RBM(2, 1.5, generator=rng()),
-        "hidden must be an integer of at least 1, got 1.5",
+        "hidden must be an integer, got 1.5",
     ),
     "an rbm of one class": (
         lambda: rbm(rng(), classes=1),
@@ -613,14 +617,17 @@ SAMPLING = {
     "a missing label": (lambda m: sample(m, 3), "label must be given, 0 to 9: .* conditional"),
     "an unknown label": (lambda m: sample(m, 3, 10), "label must lie in 0 to 9, got 10"),
     "a negative label": (lambda m: sample(m, 3, -1), "label must lie in 0 to 9, got -1"),
-    "half a label": (lambda m: sample(m, 1, 0.5), "label must be an int or .* got 0.5"),
+    "half a label": (
+        lambda m: sample(m, 1, 0.5),
+        "label must be an integer, a tensor .*got 0.5",
+    ),
     "two labels for three": (
         lambda m: sample(m, 3, Y[:2]),
         r"label must be an int or \(3,\) int64",
     ),
     "a table of labels": (lambda m: sample(m, 4, Y.view(2, 2)), r"label must be an int or \(4,\)"),
     "no samples": (lambda m: sample(m, 0, 1), "n must be an integer of at least 1, got 0"),
-    "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer of at least 1, got 1.5"),
+    "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer, got 1.5"),
     "an empty bank": (
         lambda m: augment.bank(m, per_class=0, generator=rng()),
         "per_class must be an integer of at least 1, got 0",
@@ -653,7 +660,7 @@ SAMPLING = {
     ),
     "a chain of half a step": (
         lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, generator=rng()),
-        "gibbs_steps must be an integer of at least 1, got 0.5",
+        "gibbs_steps must be an integer, got 0.5",
     ),
     "a stack's generator on another device": (
         lambda _: dbn(rng()).to("meta").sample(2, generator=rng()),
@@ -707,7 +714,7 @@ SAMPLING = {
 
 TRAINING = {
     "no steps": (lambda m: train(m, steps=0), "steps must be an integer of at least 1, got 0"),
-    "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer .* got 0.5"),
+    "half a step": (lambda m: train(m, steps=0.5), "steps must be an integer, got 0.5"),
     "no rows in a batch": (lambda m: train(m, batch_size=0), "batch_size must be .* 1, got 0"),
     "half a row in a batch": (lambda m: train(m, batch_size=2.5), "batch_size must be .* got 2.5"),
     "no look": (lambda m: train(m, monitor_every=0), "monitor_every must be an integer .* got 0"),
@@ -860,7 +867,10 @@ TRANSFORMS = {
         lambda: augment.Erase(area=(0.5, 1.0)),
         r"area must be two rising shares in \[0, 1\), got \(0.5, 1.0\)",
     ),
-    "a single area": (lambda: augment.Erase(area=0.3), r"area must be two rising .* got 0.3"),
+    "a single area": (
+        lambda: augment.Erase(area=0.3),
+        r"area must be a tuple of 2 numbers, got 0.3",
+    ),
     "an area of NaN": (lambda: augment.Erase(area=(NAN, 0.3)), r"area must be two .* got \(nan, 0"),
     "a fill of NaN": (lambda: augment.Erase(fill=NAN), "fill must lie in .* got nan"),
     "falling areas": (lambda: augment.Erase(area=(0.5, 0.1)), r"area must .* got \(0.5, 0.1\)"),
@@ -933,7 +943,7 @@ TRANSFORMS = {
     ),
     "a change that is none": (
         lambda: augment.PerPicture("invert"),
-        "change must be a function of a picture, got 'invert'",
+        "change must be a function, got 'invert'",
     ),
     "a change of the size": (
         lambda: augment.PerPicture(lambda picture: picture[:, :4])(pictures(), rng()),
@@ -965,7 +975,7 @@ TRANSFORMS = {
     ),
     "an arm with a name for a transform": (
         lambda: evaluate.Arm("flip", transform=["flip"]),
-        "transform must be one of this package .* got 'flip'",
+        r"transforms must be a sequence of .* got \['flip'\]",
     ),
 }
 
@@ -1008,7 +1018,7 @@ COUNTS = {  # class or function, its setting -> the least it may be
 def test_a_setting_that_is_no_number_in_its_range_is_refused(make, name, words, value):
     name_in_words = "dropout" if make is Dropout else name
     with pytest.raises(
-        ValueError, match=f"^{name_in_words} must (be a number|be finite|{words}), got "
+        REFUSED, match=f"^({name}|{name_in_words}) must (be a number|be finite|{words}), got "
     ):
         make(**{name: value})
 
@@ -1018,8 +1028,8 @@ def test_a_setting_that_is_no_number_in_its_range_is_refused(make, name, words, 
 )
 @pytest.mark.parametrize("value", [NAN, HUGE, -1, 2.5, "3", None, [3], True])
 def test_a_setting_that_counts_is_an_integer(make, name, least, value):
-    said = f"^{name} must be an integer of at least {least}, got {re.escape(repr(value))}$"
-    with pytest.raises(ValueError, match=said):
+    said = f"^{name} must be an integer(| of at least {least}), got {re.escape(repr(value))}$"
+    with pytest.raises(REFUSED, match=said):
         make(**{name: value})
     make(**{name: np.int64(4)})
 
@@ -1031,22 +1041,26 @@ def test_a_generator_is_at_home_on_its_own_device_named_with_its_number_or_witho
 
 @pytest.mark.parametrize("seed", [NAN, -1, 0.5, "0", None, True])
 def test_a_seed_is_a_whole_number(seed):
-    with pytest.raises(ValueError, match=f"seed must be an integer of at least 0, got {seed!r}"):
+    with pytest.raises(
+        (TypeError, ValueError), match=f"seed must be an integer(| of at least 0), got {seed!r}"
+    ):
         generator(seed)
 
 
 def test_places_of_toys_are_finite():
     for make in (lambda: data.ring(radius=NAN), lambda: data.spiral(turns=HUGE)):
-        with pytest.raises(ValueError, match="centres must be finite, got NaN or infinity"):
+        with pytest.raises(
+            (TypeError, ValueError), match="centres must be finite, got NaN or infinity"
+        ):
             make()
 
 
 PICTURES = {
     "no tensor": (
         lambda x: labelled(),
-        r"x must be a tensor of pictures \(B, C, H, W\), got Dataset",
+        r"x must be a tensor, got a Dataset",
     ),
-    "an array": (lambda x: x.numpy(), "x must be a tensor of pictures .* got ndarray"),
+    "an array": (lambda x: x.numpy(), "x must be a tensor, got a NumPy array"),
     "a single picture": (lambda x: x[0], r"x must be pictures \(B, C, H, W\), got shape \(1, 7, 6"),
     "no pictures": (lambda x: x[:0], r"x must be pictures .* got shape \(0, 1, 7, 6\)"),
     "no pixels": (
@@ -1107,7 +1121,7 @@ over_transforms = pytest.mark.parametrize("transform", EVERY_TRANSFORM, ids=repr
     ("change", "said"), [*PICTURES.values(), *VALUES.values()], ids=[*PICTURES, *VALUES]
 )
 def test_a_transform_refuses_what_are_no_pictures_of_its_scale(transform, change, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         transform(change(ramp()), rng())
 
 
@@ -1115,7 +1129,7 @@ def test_a_transform_refuses_what_are_no_pictures_of_its_scale(transform, change
 @pytest.mark.parametrize(("change", "said"), PICTURES.values(), ids=PICTURES)
 def test_a_batch_of_what_are_no_pictures_is_refused(transform, change, said):
     if isinstance(x := change(ramp()), torch.Tensor) and x.ndim == 4:
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(REFUSED, match=said):
             transform.on_batch(data.Batch(x), rng())
 
 
@@ -1129,11 +1143,11 @@ def test_data_of_another_scale_are_refused_when_the_transform_is_attached(
         return  # no data set holds any
     of = Dataset(x, torch.arange(5) % 2, 2)
     of = StackedData([Dataset(ramp(), of.y, 2), of]) if stack else of
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         augment.Augmented(of, transform=transform)
     if not stack:  # a bank of the wrong scale, mixed in before
         good = Dataset(ramp(), of.y, 2)
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(REFUSED, match=said):
             augment.Augmented(augment.Augmented(good, bank=of), transform=transform)
 
 
@@ -1204,19 +1218,19 @@ def over(cases):
 
 @over(DATA)
 def test_bad_data_are_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong()
 
 
 @over(MODELS)
 def test_a_model_that_cannot_be_made_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong()
 
 
 @over(SAMPLING)
 def test_a_sample_that_cannot_be_drawn_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong(vae(rng(), classes=10))
 
 
@@ -1247,7 +1261,7 @@ SCORES = {
     "a step of nothing": (lambda: chain(step_size=0.0), "step_size must be above 0, got 0.0"),
     "a step of NaN": (lambda: chain(step_size=NAN), "step_size must be above 0, got nan"),
     "no steps": (lambda: chain(steps=0), "steps must be an integer of at least 1, got 0"),
-    "half a step": (lambda: chain(steps=0.5), "steps must be an integer of at least 1, got 0.5"),
+    "half a step": (lambda: chain(steps=0.5), "steps must be an integer, got 0.5"),
     "annealing by steps of nothing": (
         lambda: chain(sigmas=(1.0,), step_size=-1.0),
         "step_size must be above 0, got -1.0",
@@ -1329,7 +1343,7 @@ def chain(x=X, sigmas=None, **settings):
 
 @over(SCORES)
 def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong()
 
 
@@ -1367,14 +1381,17 @@ PLAY = {
     ),
     "half a step of the critic": (
         {"critic_steps": 1.5},
-        "critic_steps must be an integer of at least 1, got 1.5",
+        "critic_steps must be an integer, got 1.5",
     ),
     "nobody plays": ({"players": ()}, r"players must be one or more of .*'critic'.*, got \(\)"),
     "a stranger plays": (
         {"players": ("critic", "maker")},
         r"players must be one or more of .*, got \('critic', 'maker'\)",
     ),
-    "a bare name plays": ({"players": "critic"}, "players must be one or more .*, got 'critic'"),
+    "a bare name plays": (
+        {"players": "critic"},
+        "players must be a sequence of text, got 'critic'",
+    ),
 }
 
 
@@ -1388,7 +1405,7 @@ CHAINS = {
         {"gibbs_steps": 0},
         "gibbs_steps must be an integer of at least 1, got 0",
     ),
-    "half a Gibbs step": ({"gibbs_steps": 1.5}, "gibbs_steps must be an integer .* got 1.5"),
+    "half a Gibbs step": ({"gibbs_steps": 1.5}, "gibbs_steps must be an integer, got 1.5"),
     "fewer chains than none": (
         {"persistent_chains": -1},
         "persistent_chains must be an integer of at least 0, got -1",
@@ -1408,7 +1425,7 @@ def test_chains_that_cannot_run_are_refused_before_training(wrong, said):
 LAYERS = {
     "a layer too high": ((2,), r"layers must be one or more of \[0, 1\], got \(2,\)"),
     "no layer": ((), r"layers must be one or more of \[0, 1\], got \(\)"),
-    "a bare number for layers": (1, r"layers must be one or more of \[0, 1\], got 1"),
+    "a bare number for layers": (1, r"layers must be a sequence of integers or None, got 1"),
 }
 
 
@@ -1525,7 +1542,7 @@ LIKELIHOODS = {
     ),
     "a table of betas": (lambda: annealed(betas=torch.eye(2)), "betas must rise from 0 to 1"),
     "a single run": (lambda: annealed(runs=1), "runs must be an integer of at least 2, got 1"),
-    "half a run": (lambda: annealed(runs=2.5), "runs must be an integer of at least 2, got 2.5"),
+    "half a run": (lambda: annealed(runs=2.5), "runs must be an integer, got 2.5"),
     "a base of another shape": (
         lambda: annealed(base=torch.zeros(3)),
         r"base must have shape \(2,\), got \(3,\)",
@@ -1543,19 +1560,19 @@ LIKELIHOODS = {
 
 @over(LIKELIHOODS)
 def test_likelihoods_that_cannot_be_had_are_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong()
 
 
 @over(TRANSFORMS | MIXED)
 def test_transforms_that_cannot_be_made_or_lose_the_picture_are_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong()
 
 
 def refused_before_it_begins(model, wrong, said):
     before = weights(model)
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises(REFUSED, match=said):
         wrong(model)
     assert (model.steps_done, model.seen) == (0, None)
     assert all(torch.equal(value, before[name]) for name, value in weights(model).items())
@@ -1663,9 +1680,11 @@ def test_only_classifiers_learn_from_labels_that_are_blended(kind):
 def test_scoring_needs_pictures_of_the_right_shape_and_their_answers(kind):
     model = kind.new()
     score = model.accuracies if model.stack else model.accuracy
-    with pytest.raises(ValueError, match="test must be labelled throughout"):
+    with pytest.raises(REFUSED, match="test must be labelled throughout"):
         score(split().pool)
-    with pytest.raises(ValueError, match=r"test must have examples of shape \(1, 8, 8\), got \(2,"):
+    with pytest.raises(
+        (TypeError, ValueError), match=r"test must have examples of shape \(1, 8, 8\), got \(2,"
+    ):
         score(moons())
 
 
@@ -1677,13 +1696,13 @@ def test_an_ensemble_takes_a_data_set_for_each_of_its_models():
 
 def test_a_single_bank_for_a_stack_is_refused():
     bank = augment.bank(vae(rng(), classes=10), per_class=1, generator=rng())
-    with pytest.raises(ValueError, match="bank must be stacked as the data are"):
+    with pytest.raises(REFUSED, match="bank must be stacked as the data are"):
         augment.Augmented(stacked(), bank=bank)
 
 
 def test_a_device_that_was_refused_leaves_the_chosen_one():
     before = machine.device()
-    with pytest.raises(ValueError, match="cannot be used on this machine"):
+    with pytest.raises(REFUSED, match="cannot be used on this machine"):
         machine.use_device("cuda:99")
     assert machine.device() == before
 
@@ -1699,7 +1718,9 @@ def test_a_leak_explains_itself_and_what_to_do():
 
 def test_a_study_refuses_what_it_cannot_pair():
     arm = evaluate.Arm("affine", transform=augment.Affine())
-    with pytest.raises(ValueError, match="draws must be an integer of at least 2, got 1"):
+    with pytest.raises(
+        (TypeError, ValueError), match="draws must be an integer of at least 2, got 1"
+    ):
         evaluate.study([arm], draws=1)
-    with pytest.raises(ValueError, match="arms must have different names"):
+    with pytest.raises(REFUSED, match="arms must have different names"):
         evaluate.study([arm, arm])

@@ -13,7 +13,7 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 
 # From the ground up: each part imports its own layer and those above it in this list.
 LAYERS = [
-    {"checks", "interrupts", "random", "machine", "progress"},
+    {"typed", "checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
     {"copies", "settings", "training"},
@@ -117,7 +117,8 @@ def test_drawing_and_widgets_stay_in_their_own_files(path):
 @over_files
 def test_plots_gets_arrays_and_knows_no_model(path):
     if part(path) == "plots":
-        assert [name for name in imports(path) if name.startswith("genaug_lessons")] == []
+        ours = {name for name in imports(path) if name.startswith("genaug_lessons")}
+        assert ours == {"genaug_lessons.checks", "genaug_lessons.typed"}
 
 
 @over_files
@@ -158,6 +159,14 @@ def public(parent):
 
 
 @over_files
+def test_every_module_checks_the_types_of_arguments(path):
+    # Exercises answer in one line whatever they are handed; checks name arguments themselves.
+    text = path.read_text("utf-8")
+    if part(path) not in {"typed", "checks", "exercises"} and list(public(ast.parse(text))):
+        assert text.endswith("\n\n\ncheck_types(__name__)\n")
+
+
+@over_files
 def test_a_file_holds_one_idea(path):
     documented = (ast.Module, ast.ClassDef, ast.FunctionDef)
     prose = {
@@ -167,7 +176,11 @@ def test_a_file_holds_one_idea(path):
         for line in range(node.body[0].lineno, node.body[0].end_lineno + 1)
     }
     lines = enumerate(path.read_text("utf-8").splitlines(), start=1)
-    code = [text for number, text in lines if number not in prose and text.split("#")[0].strip()]
+    code = [
+        text
+        for number, text in lines
+        if number not in prose and text.split("#")[0].strip() and "check_types" not in text
+    ]
     assert len(code) <= 220, "two ideas, two files"
 
 

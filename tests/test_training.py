@@ -266,9 +266,11 @@ def test_changing_the_learning_rate_changes_the_very_next_update():
 
 def test_a_rate_is_a_number():
     training = steps(Duel(), points(), 2)
-    for wrong in (-0.1, math.nan, math.inf, "0.1"):
+    for wrong in (-0.1, math.nan, math.inf):
         with pytest.raises(ValueError, match="lr must be"):
             training.lr = wrong
+    with pytest.raises(TypeError, match=r"lr must be a number, got '0\.1'"):
+        training.lr = "0.1"
     assert training.lr == 1e-3
 
 

@@ -14,6 +14,7 @@ from genaug_lessons.augment.geometry import Move
 from genaug_lessons.augment.transforms import check_mask, check_pictures
 from genaug_lessons.checks import number
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -111,3 +112,6 @@ def _pixel_places(height: int, width: int, device: torch.device) -> Tensor:
     down = torch.arange(height, device=device) - (height - 1) / 2
     right, down = right.repeat(height), down.repeat_interleave(width)
     return torch.stack([right, down, torch.ones_like(right)])
+
+
+check_types(__name__)

@@ -5,20 +5,22 @@ A bank is a data set that a model made; it remembers the rows the model saw.
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
+from typing import Protocol
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.augment.mixing import Mixing
-from genaug_lessons.augment.policy import Compose, as_transform
+from genaug_lessons.augment.policy import Change, Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import count, probability
-from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.data import Batch, BatchSource, Dataset, Source
 from genaug_lessons.model import Model, Update
+from genaug_lessons.typed import check_types
 
 
-class Augmented:
+class Augmented(BatchSource):
     """Real data of which a share of every batch is replaced by augmented examples.
 
     With a bank and a transform, the share is taken from the bank and then the transform changes
@@ -36,7 +38,14 @@ class Augmented:
             something else for a transform, or one that blends other labels than the data have.
     """
 
-    def __init__(self, data, *, bank=None, transform=None, share: float = 0.5):
+    def __init__(
+        self,
+        data: Source,
+        *,
+        bank: Source | None = None,
+        transform: Change | None = None,
+        share: float = 0.5,
+    ):
         if bank is None and transform is None:
             raise ValueError("bank or transform must be given, got neither")
         self.share = probability("share", share)
@@ -190,7 +199,16 @@ def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset
     return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
 
 
-def labelled_by(model, pool: Dataset) -> Dataset:
+class Labeller(Protocol):
+    """What gives each example one of `classes` labels."""
+
+    classes: int
+
+    def predict(self, x: Tensor) -> Tensor:
+        """Labels (N,) of x (N, *shape)."""
+
+
+def labelled_by(model: Labeller, pool: Dataset) -> Dataset:
     """The pool with the labels that a trained classifier gives it (self-training).
 
     Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
@@ -233,3 +251,6 @@ def _side_by_side(parts: Sequence[Batch], axis: int) -> Batch:
         classes = soft.shape[-1]
         y = [labels if labels.is_floating_point() else F.one_hot(labels, classes) for labels in y]
     return Batch(torch.cat(x, axis), torch.cat(y, axis), labelled)
+
+
+check_types(__name__)

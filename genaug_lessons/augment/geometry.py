@@ -19,6 +19,7 @@ from genaug_lessons.augment.transforms import (
 )
 from genaug_lessons.checks import count, probability
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 class Move(Transform):
@@ -112,3 +113,6 @@ class Crop(Move):
         """Places counted from the windows' corners."""
         top, left = parameters
         return boxes + self.padding - torch.stack([left, top, left, top], dim=-1)[:, None]
+
+
+check_types(__name__)

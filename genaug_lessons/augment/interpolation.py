@@ -13,6 +13,7 @@ from genaug_lessons.checks import count, number
 from genaug_lessons.data import Dataset, Leak
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.random import check_device, uniform
+from genaug_lessons.typed import check_types
 
 
 @torch.no_grad()
@@ -71,3 +72,6 @@ def _pairs(rows: int, n: int, generator: torch.Generator) -> Tensor:
     first = torch.randint(rows, (n,), generator=generator, device=device)
     further = torch.randint(1, rows, (n,), generator=generator, device=device)
     return torch.stack([first, (first + further) % rows])
+
+
+check_types(__name__)

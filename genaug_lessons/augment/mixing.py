@@ -12,8 +12,9 @@ from torch.nn import functional as F
 from genaug_lessons.augment.pixels import inside
 from genaug_lessons.augment.transforms import Transform, check_layout
 from genaug_lessons.checks import count, number
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -32,7 +33,7 @@ class Mixing(Transform):
         name = type(self).__name__
         raise ValueError(f"x must come with labels for {name}: use on_batch(Batch(x, y), ...)")
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data are labelled throughout, with as many classes."""
         if not data.labelled:
             raise ValueError(
@@ -104,7 +105,7 @@ class CutMix(Mixing):
 
     alpha: float = 1.0
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data are labelled pictures, with as many classes."""
         super().check_data(data)
         check_layout("data", data.shape)
@@ -158,3 +159,6 @@ def _blend(values: Tensor, weight: Tensor, partner: Tensor) -> Tensor:
     """weight * values + (1 - weight) * the partner's values."""
     weight = weight.view(*weight.shape, *(1,) * (values.ndim - weight.ndim))
     return weight * values + (1 - weight) * _taken(values, partner)
+
+
+check_types(__name__)

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -70,3 +71,6 @@ def _random_states_kept() -> Iterator[None]:
             yield
         finally:
             random.setstate(state)
+
+
+check_types(__name__)

@@ -18,6 +18,7 @@ from genaug_lessons.augment.transforms import (
 )
 from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
+from genaug_lessons.typed import check_types
 
 
 class PixelChange(Transform):
@@ -166,3 +167,6 @@ def _rising_shares(values: object) -> bool:
         return 0 <= smallest <= largest < 1
     except (TypeError, ValueError):
         return False
+
+
+check_types(__name__)

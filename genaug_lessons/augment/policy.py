@@ -2,14 +2,21 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import torch
 from torch import Tensor
 
 from genaug_lessons.augment.per_picture import PerPicture
 from genaug_lessons.augment.transforms import Transform, check_boxes, check_mask, in_sight
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
+from genaug_lessons.typed import check_types
 
+Change = Annotated[
+    Transform | Callable[[Tensor], Tensor] | Sequence,
+    "one of this package or of torchvision, a function of a picture (C, H, W) or a list of them",
+    "transforms of this package or of torchvision or functions of a picture (C, H, W)",
+]
 _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this package's
 
 
@@ -17,13 +24,13 @@ _OURS = {"MixUp": "Mixup", "CutMix": "CutMix"}  # torchvision's name -> this pac
 class Compose(Transform):
     """Transforms one after the other: a policy. Its draws are a tuple of its transforms' draws."""
 
-    transforms: Sequence[Transform]
+    transforms: Sequence[Change]
 
     def __post_init__(self):
         members = tuple(as_transform(each) for each in self.transforms)
         object.__setattr__(self, "transforms", members)  # the way to set it in a frozen class
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data hold what each of the transforms changes."""
         for transform in self.transforms:
             transform.check_data(data)
@@ -63,7 +70,7 @@ class Compose(Transform):
         return batch
 
 
-def as_transform(value: Transform | Callable[[Tensor], Tensor] | Sequence) -> Transform:
+def as_transform(value: Change) -> Transform:
     """A transform as it is, a list of them as a policy, a change of single pictures per picture.
 
     Such are torchvision's transforms, old and new, and functions of a picture (C, H, W).
@@ -87,3 +94,6 @@ def as_transform(value: Transform | Callable[[Tensor], Tensor] | Sequence) -> Tr
         "transform must be one of this package or of torchvision, a function of a picture or a "
         f"list of them, got {value!r}"
     )
+
+
+check_types(__name__)

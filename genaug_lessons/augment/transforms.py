@@ -9,7 +9,8 @@ Letters: B pictures, C channels, H and W their height and width, N boxes in each
 import torch
 from torch import Tensor
 
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
+from genaug_lessons.typed import check_types
 
 ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
 
@@ -72,7 +73,7 @@ class Transform:
         x = self.apply(x, self.draw_for(x, generator))
         return batch._replace(x=x.view(*stack, *x.shape[1:]))
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data hold what it changes: looks at all values, once.
 
         Args:
@@ -84,9 +85,7 @@ class Transform:
 
 
 def check_pictures(x: Tensor) -> None:
-    """Raise a ValueError unless x is a float32 tensor (B, C, H, W), channels first."""
-    if not isinstance(x, Tensor):
-        raise ValueError(f"x must be a tensor of pictures (B, C, H, W), got {type(x).__name__}")
+    """Raise a ValueError unless x is float32 (B, C, H, W), channels first."""
     if x.ndim != 4 or len(x) == 0:
         raise ValueError(f"x must be pictures (B, C, H, W), got shape {tuple(x.shape)}")
     check_layout("x", tuple(x.shape[1:]))
@@ -138,3 +137,6 @@ def in_sight(boxes: Tensor, size: tuple[int, int]) -> tuple[Tensor, Tensor]:
     right, down = boxes[..., 0::2].clamp(0, width), boxes[..., 1::2].clamp(0, height)
     seen = (right[..., 1] > right[..., 0]) & (down[..., 1] > down[..., 0])
     return torch.stack([right, down], dim=-1).flatten(-2) * seen[..., None], seen
+
+
+check_types(__name__)

@@ -1,6 +1,14 @@
 """Data sets: handwritten digits (embedded), MNIST, Fashion-MNIST, 2-D toys, and honest splits."""
 
-from genaug_lessons.data.dataset import Batch, Dataset, Leak, refuse_leaks, row_batches
+from genaug_lessons.data.dataset import (
+    Batch,
+    BatchSource,
+    Dataset,
+    Leak,
+    Source,
+    refuse_leaks,
+    row_batches,
+)
 from genaug_lessons.data.images import digits, fashion_mnist, load, mnist, reachable
 from genaug_lessons.data.splits import Split, halves, join, split
 from genaug_lessons.data.toys import (
@@ -15,9 +23,11 @@ from genaug_lessons.data.toys import (
 
 __all__ = [
     "Batch",
+    "BatchSource",
     "Dataset",
     "Leak",
     "PlaneMixture",
+    "Source",
     "Split",
     "bars_and_stripes",
     "digits",

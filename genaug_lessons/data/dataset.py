@@ -7,14 +7,16 @@ import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
-from typing import ClassVar, NamedTuple
+from typing import Annotated, NamedTuple
 
 import numpy as np
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count
+from genaug_lessons import machine
+from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 SUPPORTS = ("unit", "binary", "real")
 UNLABELLED = -1
@@ -50,8 +52,23 @@ class _Ids:
         vars(dataset)["ids"] = ids
 
 
+class BatchSource:
+    """What training draws its batches from; `parts` are the data sets behind it.
+
+    Attributes:
+        stack: how many data sets are stacked for an ensemble; None for a single one.
+        soft_labels: whether its batches hold class probabilities for labels.
+    """
+
+    stack: int | None = None
+    soft_labels = False
+
+
+Source = Annotated[BatchSource, "a data set (Dataset, Augmented, StackedData)", "data sets"]
+
+
 @dataclass(frozen=True)
-class Dataset:
+class Dataset(BatchSource):
     """Tensors that stay on one device, with the ids of the rows behind them.
 
     Args:
@@ -77,9 +94,6 @@ class Dataset:
     ids: Tensor | None = _Ids()
     synthetic: bool = False
     held_out: bool = False
-
-    stack: ClassVar[int | None] = None  # not a stack of data sets for an ensemble
-    soft_labels: ClassVar[bool] = False  # no class probabilities for labels
 
     def __post_init__(self):
         _check_examples(self.x, self.support)
@@ -124,6 +138,7 @@ class Dataset:
 
     def to(self, device: str | torch.device) -> "Dataset":
         """The same data on another device."""
+        device = machine.known(device)
 
         def moved(tensor):
             return None if tensor is None else tensor.to(device)
@@ -163,7 +178,8 @@ def row_batches(
     The rows left at the end of a pass that do not fill a batch wait for another pass. With fewer
     rows than `batch_size`, rows are drawn with replacement.
     """
-    batch_size, device = count("batch_size", batch_size), generator.device
+    rows, batch_size = count("rows", rows), count("batch_size", batch_size)
+    stack, device = counts("stack", stack), generator.device
     while rows < batch_size:
         yield torch.randint(rows, (*stack, batch_size), generator=generator, device=device)
     while True:
@@ -207,9 +223,8 @@ def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:
 
 def _check_examples(x: Tensor, support: str) -> None:
     choice("support", support, SUPPORTS)
-    if not isinstance(x, Tensor) or x.dtype not in (torch.float32, torch.uint8):
-        found = x.dtype if isinstance(x, Tensor) else type(x).__name__
-        raise ValueError(f"x must be a float32 or uint8 tensor, got {found}")
+    if x.dtype not in (torch.float32, torch.uint8):
+        raise ValueError(f"x must be a float32 or uint8 tensor, got {x.dtype}")
     if x.ndim < 2 or len(x) == 0:
         raise ValueError(f"x must have shape (rows, *shape) with rows, got {tuple(x.shape)}")
     if x.dtype == torch.uint8:
@@ -228,9 +243,8 @@ def _check_examples(x: Tensor, support: str) -> None:
 
 
 def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
-    if not isinstance(y, Tensor) or y.dtype != torch.int64:
-        found = y.dtype if isinstance(y, Tensor) else type(y).__name__
-        raise ValueError(f"y must be an int64 tensor, got {found}")
+    if y.dtype != torch.int64:
+        raise ValueError(f"y must be an int64 tensor, got {y.dtype}")
     if y.shape != (len(x),):
         raise ValueError(f"y must have shape ({len(x)},), one label a row, got {tuple(y.shape)}")
     if y.device != x.device:
@@ -241,3 +255,6 @@ def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
             f"y must hold labels from 0 to {classes - 1}, or -1 for unlabelled, "
             f"got labels from {y.min()} to {y.max()}"
         )
+
+
+check_types(__name__)

@@ -18,6 +18,7 @@ import torch
 from genaug_lessons import machine
 from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.data.splits import halves
+from genaug_lessons.typed import check_types
 
 CACHE = Path("~/.cache/genaug_lessons")  # expanded when needed: not everyone has a home
 PICTURE = (28, 28)
@@ -176,3 +177,6 @@ def _download(folder: str) -> None:
             'network, use the embedded digits (data.digits(), or SET = "digits" in a lesson), or '
             f"set GENAUG_DATA to a folder that holds {folder}/raw/*-ubyte.gz"
         ) from error
+
+
+check_types(__name__)

@@ -7,6 +7,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import count
 from genaug_lessons.data.dataset import UNLABELLED, Dataset, Leak, as_float
+from genaug_lessons.typed import check_types
 
 HALVES_SEED = 20260801  # the one stratified cut into pool and test, the same in every study
 
@@ -104,8 +105,6 @@ def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
 
 def join(labelled: Dataset, pool: Dataset) -> Dataset:
     """Labelled and unlabelled rows as one data set, for semi-supervised fits."""
-    check_dataset("labelled", labelled)
-    check_dataset("pool", pool)
     if labelled.y is None:
         raise ValueError("labelled must have labels, got y=None")
     if pool.y is not None and pool.classes != labelled.classes:
@@ -130,20 +129,12 @@ def join(labelled: Dataset, pool: Dataset) -> Dataset:
     )
 
 
-def check_dataset(name: str, value: object) -> None:
-    """Raise a ValueError unless the value is a `Dataset`."""
-    if not isinstance(value, Dataset):
-        raise ValueError(f"{name} must be a Dataset, got {type(value).__name__}")
-
-
 def _check_real(dataset: Dataset) -> None:
-    check_dataset("dataset", dataset)
     if dataset.synthetic:
         raise ValueError("dataset must be real: a split keeps track of rows, got synthetic data")
 
 
 def _check_test(dataset: Dataset, test: Dataset) -> None:
-    check_dataset("test", test)
     for name in ("shape", "classes", "support"):
         wanted, given = getattr(dataset, name), getattr(test, name)
         if given != wanted:
@@ -187,3 +178,6 @@ def _by_class(dataset: Dataset, rng: torch.Generator) -> list[Tensor]:
     y = dataset.y.cpu()
     order = torch.randperm(len(y), generator=rng)
     return [order[y[order] == label] for label in range(dataset.classes)]
+
+
+check_types(__name__)

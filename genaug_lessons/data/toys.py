@@ -16,6 +16,7 @@ from genaug_lessons import machine
 from genaug_lessons.checks import count, number
 from genaug_lessons.data.dataset import Dataset
 from genaug_lessons.random import normal
+from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
@@ -68,20 +69,21 @@ class PlaneMixture:
 
 def ring(modes: int = 8, radius: float = 2.0, std: float = 0.1) -> PlaneMixture:
     """Gaussians evenly spaced on a circle; each is its own class."""
-    modes = count("modes", modes, 2)
+    modes, radius = count("modes", modes, 2), number("radius", radius)
     angle = 2 * math.pi * torch.arange(modes) / modes
     return PlaneMixture(radius * _on_circle(angle), std, torch.arange(modes))
 
 
 def grid(side: int = 5, spacing: float = 1.0, std: float = 0.05) -> PlaneMixture:
     """side x side Gaussians on a square lattice around 0; each is its own class."""
-    side = count("side", side, 2)
+    side, spacing = count("side", side, 2), number("spacing", spacing)
     ticks = spacing * (torch.arange(side) - (side - 1) / 2)
     return PlaneMixture(torch.cartesian_prod(ticks, ticks), std, torch.arange(side**2))
 
 
 def spiral(turns: float = 1.5, radius: float = 2.0, std: float = 0.1) -> PlaneMixture:
     """Two arms that wind around each other; each is a class."""
+    turns, radius = number("turns", turns), number("radius", radius)
     along = torch.linspace(0.15, 1, 150)[:, None]  # 150 components an arm: no gaps at std 0.1
     arm = radius * along * _on_circle(2 * math.pi * turns * along[:, 0])
     return PlaneMixture(torch.cat([arm, -arm]), std, torch.arange(2).repeat_interleave(150))
@@ -100,7 +102,7 @@ def islands(ratio: int = 9, apart: float = 3.0, std: float = 0.3) -> PlaneMixtur
 
     Of the ratio + 1 components, all equally likely, `ratio` lie at the same place.
     """
-    ratio = count("ratio", ratio)
+    ratio, apart = count("ratio", ratio), number("apart", apart)
     labels = torch.tensor([0] * ratio + [1])
     places = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
     return PlaneMixture(places[labels], std, labels)
@@ -122,3 +124,6 @@ def bars_and_stripes(side: int = 3) -> Dataset:
 
 def _on_circle(angle: Tensor) -> Tensor:
     return torch.stack([angle.cos(), angle.sin()], dim=-1)
+
+
+check_types(__name__)

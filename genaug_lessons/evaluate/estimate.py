@@ -6,6 +6,8 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
+from genaug_lessons.typed import check_types
+
 
 class Estimate(NamedTuple):
     """A mean over runs with its 95% confidence interval."""
@@ -31,11 +33,9 @@ def estimate(values: Sequence[float] | Tensor) -> Estimate:
     """
     from scipy.special import stdtrit  # quantiles of Student's t; slow to import
 
-    values = _doubles(values)
+    values = _doubles("values", values)
     if len(values) < 2:
         raise ValueError(f"values must hold at least 2 runs for an interval, got {len(values)}")
-    if not values.isfinite().all():
-        raise ValueError("values must be finite, got NaN or infinity")
     mean, n = values.mean().item(), len(values)
     half = float(stdtrit(n - 1, 0.975)) * values.std().item() / n**0.5
     return Estimate(mean, mean - half, mean + half, n)
@@ -49,7 +49,7 @@ def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | T
     Raises:
         ValueError: different numbers of runs.
     """
-    treated, baseline = _doubles(treated), _doubles(baseline)
+    treated, baseline = _doubles("treated", treated), _doubles("baseline", baseline)
     if treated.shape != baseline.shape:
         raise ValueError(
             f"treated and baseline must pair up, got {len(treated)} and {len(baseline)} runs"
@@ -62,7 +62,13 @@ def claim(sentence: str, holds: bool) -> None:
     print(f"{'holds' if holds else 'differs here'}: {sentence}")
 
 
-def _doubles(values: Sequence[float] | Tensor) -> Tensor:
+def _doubles(name: str, values: Sequence[float] | Tensor) -> Tensor:
     """The values flat, in float64 on the CPU: some devices know no doubles."""
     values = values.cpu() if isinstance(values, Tensor) else values
-    return torch.as_tensor(values, dtype=torch.float64).flatten()
+    doubles = torch.as_tensor(values, dtype=torch.float64).flatten()
+    if not doubles.isfinite().all():
+        raise ValueError(f"{name} must be finite, got NaN or infinity")
+    return doubles
+
+
+check_types(__name__)

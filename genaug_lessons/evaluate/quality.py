@@ -11,9 +11,11 @@ from torch import Tensor
 from genaug_lessons.augment import Affine, Noise
 from genaug_lessons.checks import number
 from genaug_lessons.data import Dataset, refuse_leaks
+from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import uniform
 from genaug_lessons.training import fit
+from genaug_lessons.typed import check_types
 
 
 def classification_accuracy_score(
@@ -125,7 +127,9 @@ def modes_covered(x: Tensor, centres: Tensor, *, radius: float) -> int:
     return int((mode_shares(x, centres, radius=radius) >= 0.1 / len(centres)).sum())
 
 
-def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> dict[str, Tensor]:
+def under_corruptions(
+    model: Classifier | Ensemble, test: Dataset, *, generator: torch.Generator
+) -> dict[str, Tensor]:
     """Accuracy, 0 to 1, on the test half as it is and under five corruptions of its pictures.
 
     Args:
@@ -155,11 +159,12 @@ def under_corruptions(model, test: Dataset, *, generator: torch.Generator) -> di
 
 
 def _check_rows(least: int = 1, **rows: Tensor) -> None:
-    """Raise a ValueError unless all are tensors (N, *shape) of finite floats and of one size."""
+    """Raise a ValueError unless all are finite floats (N, *shape) and of one size."""
     for name, x in rows.items():
-        if not isinstance(x, Tensor) or not x.is_floating_point():
-            kind = x.dtype if isinstance(x, Tensor) else type(x).__name__
-            raise ValueError(f"{name} must be a float tensor, as a data set's values, got {kind}")
+        if not x.is_floating_point():
+            raise ValueError(
+                f"{name} must be a float tensor, as a data set's values, got {x.dtype}"
+            )
         if x.ndim < 2 or len(x) < least:
             raise ValueError(
                 f"{name} must be (N, *shape) with N at least {least}, got {tuple(x.shape)}"
@@ -180,3 +185,6 @@ def _occluded(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
     columns = torch.arange(width, device=x.device)
     hidden = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)
     return x.masked_fill(hidden, 0)
+
+
+check_types(__name__)

@@ -12,16 +12,17 @@ from dataclasses import dataclass, field
 
 import torch
 
-from genaug_lessons.augment import Augmented, Transform, as_transform
+from genaug_lessons.augment import Augmented, as_transform
+from genaug_lessons.augment.policy import Change
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Dataset, Split, digits, refuse_leaks, split
-from genaug_lessons.data.splits import check_dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.progress import progress
 from genaug_lessons.random import generator, spawn
 from genaug_lessons.training import training_steps
+from genaug_lessons.typed import check_types
 
 BASELINE = "none"
 
@@ -45,23 +46,14 @@ class Arm:
 
     name: str
     bank: Callable[[Split, torch.Generator], Dataset] | None = None
-    transform: Transform | torch.nn.Module | Sequence | None = None
+    transform: Change | None = None
     share: float = 0.5
     start: Callable[[Split, torch.Generator], Classifier] | None = None
 
     def __post_init__(self):  # refused now, not when its turn comes
-        if not isinstance(self.name, str):
-            raise ValueError(f"name must be text, got {self.name!r}")
         probability("share", self.share)
         if self.transform is not None:
             as_transform(self.transform)
-        for role, made in (("bank", "a Dataset"), ("start", "a Classifier")):
-            value = getattr(self, role)
-            if value is not None and not callable(value):
-                raise ValueError(
-                    f"{role} must be a function of a split and a generator that makes {made}, "
-                    f"got {type(value).__name__}"
-                )
 
     @classmethod
     def duplicates(cls, share: float = 0.5) -> "Arm":
@@ -71,7 +63,7 @@ class Arm:
     @classmethod
     def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
         """What collecting more real labels would buy: the bank is a larger draw of them."""
-        name = f"{labels_per_class} real labels a class"
+        name = f"{count('labels_per_class', labels_per_class)} real labels a class"
         return cls(name, bank=lambda split, _: split.with_labels(labels_per_class), share=share)
 
 
@@ -219,7 +211,11 @@ def _run_arms(
         if arm.bank is not None:
             for part in splits:
                 banks.append(arm.bank(part, generator(part.draw)))
-                check_dataset(f"what the bank of arm {arm.name!r} makes", banks[-1])
+                if not isinstance(banks[-1], Dataset):
+                    raise TypeError(
+                        f"what the bank of arm {arm.name!r} makes must be a Dataset, "
+                        f"got {type(banks[-1]).__name__}"
+                    )
                 yield None
         if arm.bank is not None or arm.transform is not None:
             bank = StackedData(banks) if banks else None
@@ -245,16 +241,13 @@ def _sets(data: tuple[Dataset, Dataset] | Dataset | None) -> tuple[Dataset, ...]
     """What `split` cuts: (train, test), or one data set."""
     if data is None:
         return (digits(),)
-    if isinstance(data, Dataset):
-        return (data,)
-    if not isinstance(data, (tuple, list)) or len(data) != 2:
-        raise ValueError(f"data must be a Dataset or (train, test), got {type(data).__name__}")
-    return tuple(data)
+    return (data,) if isinstance(data, Dataset) else tuple(data)
 
 
 def _check_arms(arms: Sequence[Arm]) -> None:
-    if not all(isinstance(arm, Arm) for arm in arms):
-        raise ValueError(f"arms must be a list of Arm, got {arms!r}")
     names = [arm.name for arm in arms]
     if not arms or len({*names, BASELINE}) <= len(names):
         raise ValueError(f'arms must have different names, none of them "none", got {names}')
+
+
+check_types(__name__)

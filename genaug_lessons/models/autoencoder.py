@@ -24,10 +24,11 @@ from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import Corruption, check_corruption
+from genaug_lessons.models.corruption import Corruption
 from genaug_lessons.models.vae import bernoulli_log_likelihood
 from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 CODES = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
 
@@ -105,8 +106,6 @@ class Autoencoder(Model):
         choice("code", code, CODES)
         choice("network", network, ("mlp", "cnn"))
         choice("loss", loss, ("cross-entropy", "squared"))
-        if corruption is not None:
-            check_corruption(corruption)
         if tied and network == "cnn":
             raise ValueError('tied weights need network="mlp", got "cnn"')
         self.hidden, self.latent, self.code, self.network = hidden, latent, code, network
@@ -225,3 +224,6 @@ def _mirrored(encoder: Net, generator: torch.Generator) -> Net:
     for layer in reversed(forwards):
         layers += [Transposed(layer, generator=generator), nn.ReLU()]
     return Net(*layers[:-1])
+
+
+check_types(__name__)

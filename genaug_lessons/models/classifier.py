@@ -13,6 +13,7 @@ from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp, small_cnn
+from genaug_lessons.typed import check_types
 
 CHUNK = 4096  # rows evaluated at once: bounds the memory on large test halves
 
@@ -87,3 +88,6 @@ class Classifier(Model):
         """
         self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean().item()
+
+
+check_types(__name__)

@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
+from genaug_lessons.typed import check_types
 
 
 class Corruption:
@@ -81,8 +82,6 @@ class InTurn(Corruption):
     """Several corruptions one after the other, each with noise of its own."""
 
     def __init__(self, *corruptions: Corruption):
-        for corruption in corruptions:
-            check_corruption(corruption)
         self.corruptions = corruptions
 
     def __repr__(self) -> str:
@@ -94,10 +93,4 @@ class InTurn(Corruption):
         return x
 
 
-def check_corruption(corruption: Corruption) -> None:
-    """Raise a ValueError unless it is one of the corruptions."""
-    if not isinstance(corruption, Corruption):
-        raise ValueError(
-            "corruption must be GaussianNoise, Masking, SaltAndPepper or several InTurn, "
-            f"such as GaussianNoise(0.3), got {corruption!r}"
-        )
+check_types(__name__)

@@ -24,7 +24,7 @@ import torch
 from torch import Tensor, nn
 
 from genaug_lessons.checks import count, counts
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.rbm import GAP, RBM
@@ -32,6 +32,7 @@ from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
 from genaug_lessons.nn import Dropout, Net, linear
 from genaug_lessons.random import bernoulli, check_device
 from genaug_lessons.training import Training, fit
+from genaug_lessons.typed import check_types
 
 
 class DBN(Model):
@@ -210,7 +211,7 @@ def _name(depth: int) -> str:
     return f"{GAP}, layer {depth}"
 
 
-def fit_greedily(model: DBN, data, *, steps: int, **arguments) -> list[Training]:
+def fit_greedily(model: DBN, data: Source | Tensor, *, steps: int, **arguments) -> list[Training]:
     """Train the layers one after the other, from the lowest up; the finished `Training` of each.
 
     Args:
@@ -279,3 +280,6 @@ def _upward(rbm: RBM, generator: torch.Generator) -> nn.Linear:
     layer.weight.copy_(rbm.W[: rbm.size].T)
     layer.bias.copy_(rbm.b)
     return layer
+
+
+check_types(__name__)

@@ -16,10 +16,11 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import count, number
+from genaug_lessons.checks import count, number, probability
 from genaug_lessons.models.classifier import CHUNK, Classifier
 from genaug_lessons.nn import Dropout, dropout_mask, inverted_dropout
 from genaug_lessons.random import check_device
+from genaug_lessons.typed import check_types
 
 __all__ = [
     "MonteCarlo",
@@ -44,7 +45,7 @@ def classical_dropout(x: Tensor, mask: Tensor) -> Tensor:
 
 def scale_at_test(x: Tensor, p: float) -> Tensor:
     """x times the probability of keeping: the original convention, when testing."""
-    return (1 - p) * x
+    return (1 - probability("p", p)) * x
 
 
 def all_masks(n: int) -> Tensor:
@@ -56,6 +57,7 @@ def all_masks(n: int) -> Tensor:
 
 def mask_probabilities(masks: Tensor, p: float) -> Tensor:
     """The probability of each mask (M, n), (M,): p for each dropped value, 1 - p for each kept."""
+    p = probability("p", p)
     return (masks * (1 - p) + (1 - masks) * p).prod(-1)
 
 
@@ -91,7 +93,7 @@ def dropout_squared_error(x: Tensor, y: Tensor, w: Tensor, p: float) -> Tensor:
 
     Source: Srivastava et al. 2014, section 9.1.
     """
-    q = 1 - p
+    q = 1 - probability("p", p)
     penalty = q * p * (x.square().sum(0) * w.square()).sum()
     return (y - q * x @ w).square().sum() + penalty
 
@@ -160,3 +162,6 @@ def max_norm(weight: Tensor, limit: float) -> Tensor:
     number("limit", limit, above=0)
     length = weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.ndim - 1))
     return weight * (limit / length).clamp(max=1)
+
+
+check_types(__name__)

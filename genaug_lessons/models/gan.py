@@ -25,6 +25,7 @@ from genaug_lessons.model import GradientUpdate, Model, Objective
 from genaug_lessons.models.gan_game import LOSSES
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 LEAK = 0.2  # slope of the critic's ReLUs below 0
 
@@ -213,3 +214,6 @@ def _parts(batch: Batch, count: int) -> list[Batch]:
     hands = [slice(first, None, count) for first in range(min(count, len(batch.x)))]
     labels = [None if batch.y is None else batch.y[hand] for hand in hands]
     return [batch._replace(x=batch.x[hand], y=y) for hand, y in zip(hands, labels, strict=True)]
+
+
+check_types(__name__)

@@ -14,7 +14,8 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count, number
+from genaug_lessons.checks import count, number, numbers
+from genaug_lessons.typed import check_types
 
 
 def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
@@ -120,10 +121,13 @@ def dirac_game(
     """
     lr, steps = number("lr", lr, above=0), count("steps", steps)
     penalty = number("penalty", penalty, least=0)
-    theta, psi = start
+    theta, psi = numbers("start", start)
     path = [(theta, psi)]
     for _ in range(steps):
         moved = psi + lr * (theta - penalty * psi)
         theta, psi = theta - lr * (moved if alternating else psi), moved
         path.append((theta, psi))
     return torch.tensor(path, dtype=torch.float64)
+
+
+check_types(__name__)

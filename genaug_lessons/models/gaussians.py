@@ -13,6 +13,9 @@ import math
 import torch
 from torch import Tensor
 
+from genaug_lessons.checks import probability
+from genaug_lessons.typed import check_types
+
 COVARIANCES = ("full", "diagonal", "tied", "spherical")
 ROWS = 3072  # handled at once: bounds the memory, and keeps them in the processor's cache
 
@@ -77,6 +80,7 @@ def shrink(Sigma: Tensor, pi: Tensor, *, pooled: float = 0.0, sphere: float = 0.
         pooled: share of the mean, from 0 to 1; 1 makes them all equal.
         sphere: share of the sphere, from 0 to 1; 1 makes each round.
     """
+    pooled, sphere = probability("pooled", pooled), probability("sphere", sphere)
     Sigma = Sigma.lerp(torch.einsum("k,kde->de", pi, Sigma).expand_as(Sigma), pooled)
     variance = Sigma.diagonal(dim1=1, dim2=2).mean(1)[:, None, None]
     return Sigma.lerp(variance * torch.eye(Sigma.shape[1]).to(Sigma), sphere)
@@ -106,3 +110,6 @@ def cholesky(Sigma: Tensor, mu: Tensor) -> Tensor:
             f"{regular.long().argmin().item()} is singular (a constant feature, or few examples)"
         )
     return L
+
+
+check_types(__name__)

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, probability
-from genaug_lessons.data import Batch, Dataset
+from genaug_lessons.data import Batch, Dataset, Source
 from genaug_lessons.model import Model, Update
 from genaug_lessons.models.gaussians import (
     COVARIANCES,
@@ -31,6 +31,7 @@ from genaug_lessons.models.gaussians import (
     m_step,
 )
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 START_SPHERE = 0.5  # share of the sphere in the first covariances, which few rows may have to give
 
@@ -155,7 +156,7 @@ class GaussianMixture(Model):
         """(K, D, D) covariances."""
         return self.L @ self.L.mT
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data fit the model and have a row for each component."""
         super().check_data(data)
         if self.started:
@@ -252,3 +253,6 @@ class GaussianMixture(Model):
 
     def _rows(self, x: Tensor) -> Tensor:
         return x.flatten(1).to(self.mu)
+
+
+check_types(__name__)

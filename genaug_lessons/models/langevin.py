@@ -22,6 +22,7 @@ from torch import Tensor
 
 from genaug_lessons import checks
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 
 def langevin_step(
@@ -31,6 +32,7 @@ def langevin_step(
 
     Source: Song & Ermon 2019, eq. 4.
     """
+    step_size = checks.number("step_size", step_size, above=0)
     return x + step_size / 2 * score(x) + math.sqrt(step_size) * noise
 
 
@@ -107,7 +109,8 @@ def geometric_levels(first: float, last: float, count: int) -> list[float]:
     Source: Song & Ermon 2019, section 4.1; on the choice, Song & Ermon 2020, arXiv:2006.09011.
     """
     count = checks.count("count", count, 2)
-    ratio = checks.number("last", last) / checks.number("first", first, above=0)
+    first = checks.number("first", first, above=0)
+    ratio = checks.number("last", last, above=0) / first
     return check_levels([first * ratio ** (step / (count - 1)) for step in range(count)])
 
 
@@ -126,3 +129,6 @@ def _at_level(score: Callable, sigma: float) -> Callable[[Tensor], Tensor]:
 
 def _checked(step_size: float, steps: int) -> tuple[float, int]:
     return checks.number("step_size", step_size, above=0), checks.count("steps", steps)
+
+
+check_types(__name__)

@@ -25,10 +25,11 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.checks import count, counts, number
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective, check_shape
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import uniform
+from genaug_lessons.typed import check_types
 
 
 class Noise(Protocol):
@@ -58,7 +59,7 @@ class UniformNoise:
 
     def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
         """n examples (n, *shape)."""
-        return uniform((n, *self.shape), generator, self.low, self.high)
+        return uniform((count("n", n), *self.shape), generator, self.low, self.high)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p_n(x) in nats, (B,), for x (B, *shape); -inf outside the box."""
@@ -176,7 +177,7 @@ class EnergyModel(Model):
         """log p(x) - log p_n(x) in nats, (B,), of model and noise."""
         return self.log_density(x) - self.noise_log_density(x)
 
-    def check_data(self, data) -> None:
+    def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data fit the model and the noise reaches them all."""
         super().check_data(data)
         rows = torch.cat([part.values for part in data.parts()])
@@ -208,3 +209,6 @@ def _check_noise(noise: Noise, shape: tuple[int, ...], generator: torch.Generato
     if not isinstance(drawn, Tensor) or drawn.shape != (2, *shape):
         found = tuple(drawn.shape[1:]) if isinstance(drawn, Tensor) else type(drawn).__name__
         raise ValueError(f"noise must draw examples of shape {shape}, got {found}")
+
+
+check_types(__name__)

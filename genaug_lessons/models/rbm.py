@@ -29,6 +29,7 @@ from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model
 from genaug_lessons.random import bernoulli, check_device, normal
+from genaug_lessons.typed import check_types
 
 START_STD = 0.01  # of the first weights; biases start at 0
 GAP = "free-energy gap"
@@ -200,8 +201,8 @@ class RBM(Model):
             generator: on the model's device.
         """
         check_device(generator, self.device, "model")
-        gibbs_steps = count("gibbs_steps", gibbs_steps)
-        v = self.to_visible(self._noise(n, generator), self.labels_for(n, label))
+        gibbs_steps, labels = count("gibbs_steps", gibbs_steps), self.labels_for(n, label)
+        v = self.to_visible(self._noise(n, generator), labels)
         clamp_label = self.classes is not None
         chain = self.gibbs_chain(v, clamp_label=clamp_label, generator=generator)
         for _ in range(gibbs_steps - 1):
@@ -314,3 +315,6 @@ class ContrastiveUpdate:
         for parameter, velocity in zip(self.parameters, self.velocity, strict=False):
             if parameter.requires_grad:
                 parameter.add_(velocity)
+
+
+check_types(__name__)

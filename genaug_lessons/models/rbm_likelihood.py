@@ -28,9 +28,10 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count
+from genaug_lessons.checks import count, number
 from genaug_lessons.models.rbm import RBM, softplus
 from genaug_lessons.random import check_device, uniform
+from genaug_lessons.typed import check_types
 
 MOST = 25  # units of a layer whose 2^25 states are still counted one by one
 BLOCK = 1024  # states at once: bounds the memory, and keeps them in the processor's cache
@@ -90,6 +91,8 @@ def log_likelihood(
     Raises:
         ValueError: values that are no states of the visible units.
     """
+    if not isinstance(log_z, Tensor):
+        log_z = number("log_z", log_z)
     check_states(model, x)
     return -model.free_energy(model.to_visible(x, label)) - log_z
 
@@ -300,3 +303,6 @@ def _all_states(units: int, layer: str, like: Tensor) -> Iterator[Tensor]:
 def _bits(numbers: Tensor, units: int) -> Tensor:
     """The binary digits (N, units) of whole numbers (N,)."""
     return numbers[:, None] >> torch.arange(units, device=numbers.device) & 1
+
+
+check_types(__name__)

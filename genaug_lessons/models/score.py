@@ -32,6 +32,7 @@ from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.langevin import annealed_langevin, check_levels
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 Score = Callable[[Tensor], Tensor]
 OBJECTIVES = ("denoising", "sliced", "implicit")
@@ -262,3 +263,6 @@ class ScoreNetwork(Model):
         x = deque(chain, maxlen=1).pop()
         x = x + self.sigmas[-1] ** 2 * score(x, self.sigmas[-1])
         return x.clamp(0, 1) if self.support == "unit" else x
+
+
+check_types(__name__)

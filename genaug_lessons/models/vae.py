@@ -24,6 +24,7 @@ from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.nn import mlp
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 
 def gaussian_kl(mean: Tensor, log_var: Tensor) -> Tensor:
@@ -201,3 +202,6 @@ class VAE(Model):
         start, end = self.encode(torch.stack([x, other]), ends)[0]
         along = torch.linspace(0, 1, steps, device=start.device).to(start)[:, None]
         return self.decode(start + along * (end - start), labels)
+
+
+check_types(__name__)

@@ -16,9 +16,10 @@ import math
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import count
+from genaug_lessons.checks import count, number
 from genaug_lessons.models.vae import VAE, reparameterise
 from genaug_lessons.random import check_device, normal
+from genaug_lessons.typed import check_types
 
 
 def log_weights(model: VAE, x: Tensor, label: Tensor | None, noise: Tensor) -> Tensor:
@@ -79,9 +80,12 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
     """
     if mean.ndim != 2 or len(mean) < 2:
         raise ValueError(f"mean must be (N, Z) with N above 1, got {tuple(mean.shape)}")
-    return mean.var(0) > threshold
+    return mean.var(0) > number("threshold", threshold, least=0)
 
 
 def unit_kl(mean: Tensor, log_var: Tensor) -> Tensor:
     """The KL term of each latent unit, (Z,) in nats, averaged over (N, Z) posteriors."""
     return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean(0)
+
+
+check_types(__name__)

@@ -24,6 +24,7 @@ from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.rbm import RBM
 from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import check_device, generator, uniform
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 from genaug_lessons.widgets.field import in_words
 from genaug_lessons.widgets.pictures import mosaic
@@ -262,3 +263,6 @@ def _check(model: RBM | DBN, judge: Classifier) -> None:
             f"judge must read {model.classes} labels from shape {model.shape}, "
             f"got {judge.classes} from {judge.shape}"
         )
+
+
+check_types(__name__)

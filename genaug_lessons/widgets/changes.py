@@ -15,6 +15,7 @@ from genaug_lessons.augment import Affine, Brightness, Contrast, Erase, Flip, No
 from genaug_lessons.augment.transforms import check_pictures
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 
@@ -223,3 +224,6 @@ def _short(name: str, value: float | str) -> str:
         return value
     mark = {"degrees": "°", "standard deviation": ""}.get(CHANGES[name].unit, "%")
     return f"{value:g}{mark}"
+
+
+check_types(__name__)

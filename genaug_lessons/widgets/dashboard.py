@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping, Sequence
 import ipywidgets
 from ipywidgets import Layout
 
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Panel, view
 
 BUTTONS = {
@@ -128,3 +129,6 @@ def _slider(objective: str, rate: float) -> ipywidgets.FloatLogSlider:
         style={"description_width": "initial"},
         layout=Layout(width="32em", max_width="100%"),
     )
+
+
+check_types(__name__)

@@ -10,8 +10,10 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.autoencoder import Autoencoder
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.field import KINDS, Denoiser, FieldExplorer, exact_denoiser, in_words
 
 WALKERS = 8
@@ -46,6 +48,7 @@ class DenoisingExplorer(FieldExplorer):
     def __init__(
         self, toy: PlaneMixture, denoisers: Mapping[float, Autoencoder], *, extent: float = 2.2
     ):
+        extent = number("extent", extent, above=0)
         if not denoisers:
             raise ValueError("denoisers must hold at least one, got none")
         for sigma, model in denoisers.items():
@@ -95,3 +98,6 @@ class DenoisingExplorer(FieldExplorer):
             for axis, sigma in zip(row, self.pairs, strict=True):
                 self.panel(axis, sigma, kind, self.walk(sigma, kind, TWIN_STEPS))
         return figure
+
+
+check_types(__name__)

@@ -25,6 +25,7 @@ from genaug_lessons.models.dropout import (
     scale_at_test,
 )
 from genaug_lessons.plots import COLOURS
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 INPUT = torch.tensor([1.0, 2.0])
@@ -183,3 +184,6 @@ def _legend(figure: Figure) -> None:
     points = [Line2D([], [], linestyle="", label=name, **style) for name, style in _POINTS]
     masks = Line2D([], [], linestyle="", marker="|", color="0.5", markersize=14, label="each mask")
     figure.legend(handles=[masks, *points], loc="outside lower center", ncols=4, fontsize="small")
+
+
+check_types(__name__)

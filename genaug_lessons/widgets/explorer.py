@@ -13,6 +13,8 @@ from IPython import get_ipython
 from IPython.display import display
 from matplotlib.figure import Figure
 
+from genaug_lessons.typed import check_types
+
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 _shown: dict["Explorer", tuple[str | None, str | None]] = {}  # by which cell, in which run of it
@@ -149,3 +151,6 @@ def png(figure: Figure, dpi: int = 100) -> bytes:
     stream = io.BytesIO()
     figure.savefig(stream, format="png", dpi=dpi, bbox_inches="tight")
     return stream.getvalue()
+
+
+check_types(__name__)

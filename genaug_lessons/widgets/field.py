@@ -13,6 +13,7 @@ from torch import Tensor
 
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.plots import COLOURS, plane
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 ARROWS, LENGTH = 15, 0.4  # arrows along a side, and the part of their length that is drawn
@@ -134,3 +135,6 @@ class FieldExplorer(Explorer):
         limits = (-1.05 * self.extent, 1.05 * self.extent)
         axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=limits, ylim=limits)
         axis.set_title(f"{kind}, noise {sigma:.3g}, {in_words(len(places) - 1)}")
+
+
+check_types(__name__)

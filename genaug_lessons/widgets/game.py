@@ -20,6 +20,7 @@ from genaug_lessons import data
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.random import generator, normal, spawn
 from genaug_lessons.training import training_steps
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets import game_picture
 from genaug_lessons.widgets.explorer import png
 from genaug_lessons.widgets.game_controls import GameControls
@@ -244,3 +245,6 @@ class GameExplorer(LiveTraining):
         )
         shown.offer_drawing(self.chosen["data"] == OWN)
         return shown
+
+
+check_types(__name__)

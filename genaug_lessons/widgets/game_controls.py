@@ -10,6 +10,7 @@ import ipyevents
 import ipywidgets
 from ipywidgets import Layout
 
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.dashboard import BUTTONS, Dashboard, button
 from genaug_lessons.widgets.game_picture import EXTENT
 
@@ -126,3 +127,6 @@ def _slider(name: str, value: float) -> ipywidgets.FloatSlider:
         style={"description_width": "initial"},
         layout=Layout(width="14em"),
     )
+
+
+check_types(__name__)

@@ -25,6 +25,7 @@ from genaug_lessons.data import PlaneMixture
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gan_game import LOSSES
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.live_figure import empty
 
 EXTENT = 3.0  # the plane is shown from -3 to 3
@@ -200,3 +201,6 @@ def _modes_in_words(plane: PlaneMixture, fake: Tensor) -> list[str]:
     if len(modes) != len(plane.labels.unique()):
         return []
     return [f"{modes_covered(fake, modes, radius=3 * plane.std)} of {len(modes)} modes covered"]
+
+
+check_types(__name__)

@@ -17,6 +17,7 @@ from torch import Tensor
 from genaug_lessons.models.rbm import RBM
 from genaug_lessons.plots import COLOURS
 from genaug_lessons.random import generator
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 MOST = 5  # units of a layer
@@ -240,3 +241,6 @@ def draw_visits(axis: Axes, model: RBM, history: list[Moment]) -> None:
     axis.set_xticks(range(len(p)), names, rotation=90, fontsize=8)
     axis.set(xlabel="visible state v", ylabel="probability, share of draws", ylim=(0, None))
     axis.legend(fontsize="small")
+
+
+check_types(__name__)

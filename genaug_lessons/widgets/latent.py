@@ -13,6 +13,7 @@ from genaug_lessons.data import Dataset
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.plots import COLOURS
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 NEIGHBOURS = 15
@@ -187,3 +188,6 @@ class LatentExplorer(Explorer):
             ylabel=self.window.axes[1],
             aspect="equal",
         )
+
+
+check_types(__name__)

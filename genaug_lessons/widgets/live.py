@@ -22,6 +22,7 @@ from IPython import get_ipython
 from genaug_lessons.checks import count
 from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.training import Training
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.dashboard import Dashboard
 from genaug_lessons.widgets.live_figure import LiveFigure
 from genaug_lessons.widgets.pictures import Picture, samples_of
@@ -312,3 +313,6 @@ def kernel_loop() -> asyncio.AbstractEventLoop | None:
     """
     kernel = getattr(get_ipython(), "kernel", None)
     return getattr(getattr(kernel, "io_loop", None), "asyncio_loop", None)
+
+
+check_types(__name__)

@@ -12,6 +12,7 @@ from matplotlib.figure import Figure
 
 from genaug_lessons.plots import COLOURS, LINES
 from genaug_lessons.training import Training
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.pictures import Picture
 
 POINTS = 200  # a line holds at most twice as many
@@ -100,3 +101,6 @@ def spans(values: Sequence[float]) -> tuple[np.ndarray, np.ndarray]:
     span = max(1, len(values) // POINTS)
     kept = np.asarray(values[: len(values) // span * span]).reshape(-1, span)
     return span * (np.arange(len(kept)) + 1), kept.mean(1)
+
+
+check_types(__name__)

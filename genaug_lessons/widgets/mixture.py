@@ -9,11 +9,13 @@ from matplotlib.figure import Figure
 from matplotlib.patches import Ellipse
 from torch import Tensor
 
+from genaug_lessons.checks import count
 from genaug_lessons.data import Batch
 from genaug_lessons.models.gaussians import COVARIANCES
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import generator
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 REACH = 2.0  # the ellipses lie two standard deviations from their centres
@@ -86,11 +88,10 @@ class MixtureExplorer(Explorer):
     def __init__(self, points: Tensor, *, most: int = 8, passes: int = 30, seed: int = 0):
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"points must be (N, 2), got {tuple(points.shape)}")
+        most, passes = count("most", most), count("passes", passes)
         distinct = len(points.unique(dim=0))
         if distinct <= most:
             raise ValueError(f"points must be more than most ({most}), got {distinct} distinct")
-        if passes < 1:
-            raise ValueError(f"passes must be at least 1, got {passes}")
         self.points, self.passes, self.seed = points, passes, seed
         self.paths: dict[tuple[int, str], list[Moment]] = {}
         style, layout = {"description_width": "11em"}, ipywidgets.Layout(width="34em")
@@ -167,3 +168,6 @@ class MixtureExplorer(Explorer):
         edge = 0.05 * (max(levels) - min(levels)) + 1e-3
         axis.set(xlim=(-1, self.passes + 1), ylim=(min(levels) - edge, max(levels) + edge))
         axis.set(xlabel="passes of EM", ylabel="mean log likelihood (nats a point)")
+
+
+check_types(__name__)

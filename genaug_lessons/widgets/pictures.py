@@ -17,6 +17,7 @@ from torch import Tensor
 
 from genaug_lessons.model import Model
 from genaug_lessons.random import generator
+from genaug_lessons.typed import check_types
 
 Picture = Callable[[Axes, Model], None]
 
@@ -75,3 +76,6 @@ def mosaic(images: Tensor, columns: int, gap: int = 1) -> Tensor:
 def _sample(model: Model, count: int, seed: int) -> Tensor:
     labels = None if model.classes is None else torch.arange(count) % model.classes
     return model.sample(count, label=labels, generator=generator(seed, model.device)).detach()
+
+
+check_types(__name__)

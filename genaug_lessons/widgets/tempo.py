@@ -3,6 +3,7 @@
 import time
 
 from genaug_lessons.checks import number
+from genaug_lessons.typed import check_types
 
 DRAWING_SHARE = 0.08  # of the time at full speed; the picture at every halt comes on top
 PICTURES_PER_SECOND = 8
@@ -48,3 +49,6 @@ class Tempo:
         self._drawn, self._drawn_at = step, time.perf_counter()
         self.cost = self._drawn_at - begun
         return self.cost
+
+
+check_types(__name__)

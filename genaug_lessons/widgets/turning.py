@@ -1,5 +1,6 @@
 """How far can a picture be turned before a classifier changes its mind?"""
 
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.changes import ChangesExplorer
 
 TWIN_ANGLES = (0, 10, 20, 30, 60, 90, 180)
@@ -26,3 +27,6 @@ class TurningExplorer(ChangesExplorer):
         """A row for each picture, a column for each angle in degrees."""
         angles = [{"rotation": degrees} for degrees in TWIN_ANGLES]
         return [(f"label {label}", row, angles) for row, label in enumerate(self.labels.tolist())]
+
+
+check_types(__name__)

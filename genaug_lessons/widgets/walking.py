@@ -11,10 +11,12 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
+from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.langevin import langevin_step
 from genaug_lessons.models.score import Score, ScoreNetwork
 from genaug_lessons.random import normal, uniform
+from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.field import (
     KINDS,
     WIDE,
@@ -66,6 +68,7 @@ class WalkingExplorer(FieldExplorer):
         extent: float = 4.0,
         generator: torch.Generator,
     ):
+        extent = number("extent", extent, above=0)
         if model.shape != (2,) or model.classes is not None:
             raise ValueError(
                 "model must be a score network of shape (2,) without labels, "
@@ -138,3 +141,6 @@ class WalkingExplorer(FieldExplorer):
     @staticmethod
     def _height(toy: PlaneMixture, sigma: float, x: Tensor) -> float:
         return toy.smoothed(sigma).log_density(x).mean().item()
+
+
+check_types(__name__)
