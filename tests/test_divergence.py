@@ -169,6 +169,7 @@ def test_the_curves_forget_the_steps_that_were_lost():
     with pytest.raises(Diverged):
         next(training)
     training.model.from_step = 99
+    training.model.a.data += 1.0  # the next loss is another than that of the lost step
     next(training)
     figure.png()
     assert figure.losses == training.losses()
