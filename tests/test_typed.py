@@ -115,7 +115,7 @@ def taking(annotation):
         (Sequence[Beast], [[Beast(), Tame()]], [[Beast, Tame], Beast()], "a sequence of Beast"),
         (Pet, [Tame()], [Cat()], "a pet"),
         (Sequence[Pet | None], [[Tame(), None]], [[Cat()], Tame()], "a sequence of pets or None"),
-        (Speaks, [Cat()], [Beast(), "miaow"], "anything with speak and voice"),
+        (Speaks, [Cat()], [Beast(), "miaow"], "an object with speak and voice"),
         (VAE, [vae(generator(0))], [classifier(generator(0)), VAE], "a VAE"),
         (Any, [3, None, Beast], [], ""),
         (object, [3, None, Beast], [], ""),
