@@ -1119,7 +1119,9 @@ EVERY_TRANSFORM = (
     augment.PerPicture(lambda picture: 1 - picture),
     augment.Compose([augment.Flip(), [augment.Noise()]]),
 )
-over_transforms = pytest.mark.parametrize("transform", EVERY_TRANSFORM, ids=repr)
+over_transforms = pytest.mark.parametrize(
+    "transform", EVERY_TRANSFORM, ids=lambda transform: type(transform).__name__
+)
 
 
 @over_transforms
