@@ -179,7 +179,7 @@ def _of_class(cls: Any) -> Kind:
         return ANYTHING
     if getattr(cls, "_is_protocol", False):
         members = [name for name in {**vars(cls), **inspect.get_annotations(cls)} if name[0] != "_"]
-        words = f"anything with {' and '.join(members)}"
+        words = f"an object with {' and '.join(members)}"
         return Kind(
             frozenset(), lambda value: all(hasattr(value, m) for m in members), words, words
         )

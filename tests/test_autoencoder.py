@@ -496,7 +496,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
         ({"code": "softmax"}, "code must be one of .*'tanh'.* got 'softmax'"),
         ({"network": "rnn"}, r"network must be one of \['mlp', 'cnn'\], got 'rnn'"),
         ({"loss": "hinge"}, "loss must be one of .*'squared'.* got 'hinge'"),
-        ({"corruption": "gaussian"}, r"corruption must be .* GaussianNoise\(0.3\), got 'gaussian'"),
+        ({"corruption": "gaussian"}, "corruption must be a Corruption or None, got 'gaussian'"),
         ({"contraction": -0.1}, "contraction must be at least 0, got -0.1"),
         ({"contraction": float("nan")}, "contraction must be at least 0, got nan"),
         (
@@ -511,7 +511,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
 )
 def test_impossible_settings_are_refused(settings, said):
     settings = {"hidden": (), "latent": 3, "code": "sigmoid", **settings}
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         Autoencoder((1, 8, 8), generator=cpu(), **settings)
 
 
@@ -523,7 +523,7 @@ def test_impossible_settings_are_refused(settings, said):
         (lambda: Masking(-0.1), r"fraction must lie in \[0, 1\], got -0.1"),
         (lambda: Masking(1.5), r"fraction must lie in \[0, 1\], got 1.5"),
         (lambda: SaltAndPepper(1.5), r"fraction must lie in \[0, 1\], got 1.5"),
-        (lambda: InTurn(GaussianNoise(0.1), 0.3), "corruption must be .* got 0.3"),
+        (lambda: InTurn(GaussianNoise(0.1), 0.3), "corruptions must be a Corruption, got 0.3"),
         (lambda: denoising_score(torch.ones(1), torch.ones(1), 0.0), "std must be above 0, got 0"),
         (
             lambda: small(code="linear").contractive_penalty(torch.ones(1, 4)),
@@ -548,5 +548,5 @@ def test_impossible_settings_are_refused(settings, said):
     ],
 )
 def test_what_an_autoencoder_cannot_do_is_refused(wrong, said):
-    with pytest.raises(ValueError, match=said):
+    with pytest.raises((TypeError, ValueError), match=said):
         wrong()

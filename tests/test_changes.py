@@ -118,17 +118,17 @@ def test_changes_come_in_their_order_mirror_moves_values_noise_and_what_is_erase
 
 
 def test_bad_input_is_refused():
-    x = pictures(2, 1, 8, 8)
+    x, judge = pictures(2, 1, 8, 8), Classifier((1, 8, 8), classes=10, generator=generator(0))
     with pytest.raises(ValueError, match=r"x must be pictures \(B, C, H, W\), got shape \(8, 8\)"):
         changed(x[0, 0])
     with pytest.raises(ValueError, match=r"mirror must be one of .*'up-down'.*, got 'both'"):
         changed(x, mirror="both")
     with pytest.raises(ValueError, match=r"x must be pictures .*got shape \(1, 8, 8\)"):
-        ChangesExplorer(None, x[0], torch.zeros(1))
+        ChangesExplorer(judge, x[0], torch.zeros(1))
     with pytest.raises(ValueError, match=r"labels must be one for each .*got \(3,\) for 2"):
-        ChangesExplorer(None, x, torch.zeros(3))
+        ChangesExplorer(judge, x, torch.zeros(3))
     with pytest.raises(ValueError, match=r"x must be pictures .*, got shape \(0, "):
-        ChangesExplorer(None, x[:0], torch.zeros(0))
+        ChangesExplorer(judge, x[:0], torch.zeros(0))
 
 
 # --- the explorer

@@ -108,7 +108,7 @@ def test_what_a_classifier_cannot_do_is_refused():
         make(classes=1)
     with pytest.raises(ValueError, match=r"network must be one of .*, got 'rnn'"):
         make(network="rnn")
-    with pytest.raises(ValueError, match=r"shape must be \(channels, height, width\)"):
+    with pytest.raises(TypeError, match="shape must be a tuple of 3 integers"):
         make(network="cnn")
     unlabelled = Dataset(torch.zeros(5, 4), torch.full((5,), -1), 3)
     with pytest.raises(ValueError, match="labelled throughout"):

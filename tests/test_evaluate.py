@@ -793,7 +793,7 @@ def test_what_does_not_fit_the_data_is_refused_before_any_training(monkeypatch):
 
 
 def test_a_bank_that_makes_no_data_set_is_named():
-    with pytest.raises(ValueError, match="what the bank of arm 'b' makes must be a Dataset, got N"):
+    with pytest.raises(TypeError, match="what the bank of arm 'b' makes must be a Dataset, got N"):
         study([Arm("b", bank=lambda *_: None)], data=toy(), **{**TOY, "steps": 1})
 
 

@@ -179,7 +179,11 @@ def test_nothing_is_left_open_in_pyplot(clouds):
     [
         (torch.zeros(20, 3), {}, r"points must be \(N, 2\), got \(20, 3\)"),
         (torch.zeros(20, 2), {}, r"points must be more than most \(8\), got 1 distinct"),
-        (torch.arange(40.0).view(20, 2), {"passes": 0}, "passes must be at least 1, got 0"),
+        (
+            torch.arange(40.0).view(20, 2),
+            {"passes": 0},
+            "passes must be an integer of at least 1, got 0",
+        ),
     ],
 )
 def test_points_that_cannot_be_shown_are_refused(given, settings, message):

@@ -281,9 +281,9 @@ def test_a_legends_names_stand_beside_their_own_lines():
     [
         (
             lambda: plots.image_grid(Dataset(IMAGES, support="unit")),
-            r"images must be a tensor \(N, 1 or 3, H, W\), such as the values .*, got Dataset",
+            "images must be a tensor, got a Dataset",
         ),
-        (lambda: plots.image_grid(IMAGES.numpy()), "images must be a tensor .*, got ndarray"),
+        (lambda: plots.image_grid(IMAGES.numpy()), "images must be a tensor, got a NumPy array"),
         (lambda: plots.image_grid(torch.zeros(2, 4, 4)), r"images must be .*got \(2, 4, 4\)"),
         (lambda: plots.image_grid(torch.zeros(2, 2, 4, 4)), "images must be"),
         (lambda: plots.image_grid(torch.zeros(0, 1, 4, 4)), "images must be"),
@@ -309,5 +309,5 @@ def test_a_legends_names_stand_beside_their_own_lines():
     ],
 )
 def test_what_cannot_be_drawn_is_refused(draw, message):
-    with pytest.raises(ValueError, match=message):
+    with pytest.raises((TypeError, ValueError), match=message):
         draw()

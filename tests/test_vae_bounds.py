@@ -97,7 +97,7 @@ def test_bound_of_a_generator_is_the_one_of_its_noise():
 @pytest.mark.parametrize("draws", [0, -1, 2.5])
 def test_bound_needs_at_least_one_draw(draws):
     model = VAE(4, latent=2, generator=cpu())
-    with pytest.raises(ValueError, match=f"draws must be an integer of at least 1, got {draws}"):
+    with pytest.raises((TypeError, ValueError), match=f"draws must be an integer.*, got {draws}"):
         importance_weighted_bound(model, torch.zeros(2, 4), draws=draws, generator=cpu())
 
 

@@ -16,7 +16,7 @@ import ipywidgets
 import torch
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
-from torch import Tensor
+from torch import Tensor, nn
 
 from genaug_lessons.checks import count
 from genaug_lessons.models.classifier import Classifier
@@ -97,7 +97,7 @@ def _chain(
 
 
 @torch.no_grad()
-def descend(layers: Sequence[RBM], h: Tensor, generator: torch.Generator) -> Tensor:
+def descend(layers: Sequence[RBM] | nn.ModuleList, h: Tensor, generator: torch.Generator) -> Tensor:
     """Mean visible units (T, N, V) of the lowest layer under hidden states h (T, N, H) of the last.
 
     Each layer between draws one number for each unit of each chain, the same at all T steps.

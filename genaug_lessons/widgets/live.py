@@ -24,7 +24,7 @@ from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.training import Training
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.dashboard import Dashboard
-from genaug_lessons.widgets.live_figure import LiveFigure
+from genaug_lessons.widgets.live_figure import Drawing, LiveFigure
 from genaug_lessons.widgets.pictures import Picture, samples_of
 from genaug_lessons.widgets.tempo import Tempo
 
@@ -59,7 +59,7 @@ class LiveTraining:
         training: Training,
         *,
         picture: Picture | None = None,
-        figure: LiveFigure | None = None,
+        figure: Drawing | None = None,
         driver: str | None = None,
         pace: float | None = None,
     ):

@@ -3,6 +3,7 @@
 import io
 from collections.abc import Mapping, Sequence
 from itertools import cycle
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -16,6 +17,13 @@ from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.pictures import Picture
 
 POINTS = 200  # a line holds at most twice as many
+
+
+class Drawing(Protocol):
+    """What shows how a run of training stands."""
+
+    def png(self) -> bytes:
+        """Everything as it stands now."""
 
 
 class LiveFigure:
