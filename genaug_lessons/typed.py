@@ -236,6 +236,12 @@ def _dictionary(key: Kind, content: Kind) -> Kind:
     return Kind(frozenset(), fits, words, words.replace("a dictionary", "dictionaries", 1))
 
 
+def _is_truth(value: object) -> bool:
+    """A truth value of any library, or an array of one without axes."""
+    dtype = getattr(value, "dtype", None)
+    return dtype in (torch.bool, np.bool_) and value.ndim == 0
+
+
 def _is_integer(value: object) -> bool:
     """An integer of any library, or an array of one."""
     if isinstance(value, bool) or getattr(value, "dtype", None) in (torch.bool, np.bool_):
@@ -279,7 +285,7 @@ SIMPLE: dict[Any, Kind] = {
     object: ANYTHING,
     None: _simple((NoneType,), "None", "None"),
     NoneType: _simple((NoneType,), "None", "None"),
-    bool: _simple((bool, np.bool_), "True or False", "truth values"),
+    bool: _simple((bool, np.bool_), "True or False", "truth values", _is_truth),
     int: _simple((int,), "an integer", "integers", _is_integer),
     float: _simple((float, int), "a number", "numbers", _is_number),
     str: _simple((str,), "text", "text"),

@@ -73,7 +73,12 @@ def taking(annotation):
             [True, np.True_, torch.tensor(True), "0.5", None, 1j, [0.5], ROW, torch.ones(1)],
             "a number",
         ),
-        (bool, [True, np.False_], [1, 0.0, None, "True", torch.tensor(True)], "True or False"),
+        (
+            bool,
+            [True, np.False_, torch.tensor(True), np.array(False)],
+            [1, 0.0, None, "True", torch.tensor([True]), torch.tensor(1)],
+            "True or False",
+        ),
         (str, ["", "a"], [3, None, b"a", ["a"]], "text"),
         (Tensor, [torch.ones(2), nn.Parameter(torch.ones(2))], [ROW, [1.0], 3, None], "a tensor"),
         (
