@@ -5,6 +5,7 @@ prints and shows is compared with what was saved.
 """
 
 import os
+import signal
 
 import compare
 import nbval.kernel
@@ -25,6 +26,8 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Choose the processor before torch is imported, here, in the workers and in the kernels."""
+    # A shell has what it runs in the background ignore interrupts; some tests press Stop.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         os.environ.update(processors.environment(config.getoption("processor")))
     except ValueError as error:
