@@ -41,8 +41,10 @@ class deferred_interrupt:
 
     def answered(self) -> bool:
         """Whether an interrupt waits; if so, what the caller does is the answer to it."""
-        pressed, self.presses = self.presses > 0, 0
-        return pressed
+        if not self.presses:
+            return False
+        self.presses = 0
+        return True
 
     def _press(self, *_) -> None:
         self.presses += 1

@@ -10,7 +10,7 @@ goes on in each case. `fit` is the same loop without looking.
 """
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import partial
 from typing import NamedTuple
@@ -18,13 +18,14 @@ from typing import NamedTuple
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count, number, numbers
+from genaug_lessons.checks import count, number
 from genaug_lessons.copies import Copies, Copy
 from genaug_lessons.data import Batch, Dataset, Leak, Source
 from genaug_lessons.interrupts import deferred_interrupt
 from genaug_lessons.model import Model, Update
 from genaug_lessons.progress import progress
 from genaug_lessons.random import check_device
+from genaug_lessons.settings import checked_settings
 from genaug_lessons.typed import check_types
 
 AT_ONCE = ("cpu",)  # where losses are looked at in every step; elsewhere that is to wait for them
@@ -69,7 +70,7 @@ class Training:
     rates: dict[str, float]
     schedule: str
     update: Update
-    batches: Iterator[Batch]
+    new_batches: Callable[[], Iterator[Batch]]
     generator: torch.Generator
     monitors: Mapping[str, Callable[[Model], float]]
     monitor_every: int
@@ -79,7 +80,7 @@ class Training:
     monitored: dict[str, list[tuple[int, float]]] = field(default_factory=dict)
 
     def __post_init__(self):
-        self.copies = Copies(self.model, self.update)
+        self.copies, self.batches = Copies(self.model, self.update), self.new_batches()
         self.model.eval()
 
     @property
@@ -92,7 +93,7 @@ class Training:
     def lr(self, lr: float) -> None:
         """Give every objective this learning rate."""
         self._check_rates()
-        self.rates = dict.fromkeys(self.rates, lr)
+        self.rates = dict.fromkeys(self.rates, number("lr", lr, least=0))
 
     def __iter__(self) -> "Training":
         return self
@@ -168,16 +169,23 @@ class Training:
     def _go_back(self, *, sound: bool = False) -> None:
         """Be as at the newest copy, or at the newest whose weights gave finite losses."""
         self.model.eval()
+        self.batches = self.new_batches()  # an iterator that was broken off has ended
         kept = self.copies.kept
         if not kept:
             return
         while sound and len(kept) > 1 and not self._is_sound(kept[-1]):
             kept.pop()
         self.index, lengths, *_ = self.copies.restore()
-        whole = {name: losses[: lengths.get(name, 0)] for name, losses in self.history.items()}
-        self.history = {name: losses for name, losses in whole.items() if losses}
-        for looks in self.monitored.values():
-            looks[:] = [(index, value) for index, value in looks if index <= self.index]
+        self.history = {
+            name: earlier
+            for name, losses in self.history.items()
+            if (earlier := losses[: lengths.get(name, 0)])
+        }
+        self.monitored = {
+            name: earlier
+            for name, looks in self.monitored.items()
+            if (earlier := [look for look in looks if look[0] <= self.index])
+        }
 
     def _is_sound(self, copy: Copy) -> bool:
         newer = self._losses_since(copy).values()
@@ -238,7 +246,7 @@ def training_steps(
         Leak: the data are a test half.
     """
     data = Dataset(data, support=model.support) if isinstance(data, Tensor) else data
-    settings, monitors = _checked_settings(model, settings), monitors or {}
+    settings, monitors = checked_settings(model, settings), monitors or {}
     steps, monitor_every = count("steps", steps), count("monitor_every", monitor_every)
     if data.held_out:
         raise Leak("data must not be a test half: train on the labelled part or the pool instead")
@@ -254,7 +262,7 @@ def training_steps(
     update = model.updater(**settings)
     if batch_size is not None:
         batch_size *= getattr(update, "batches_per_update", 1)
-    batches = data.batches(batch_size, generator)
+    batches = partial(data.batches, batch_size, generator)
     rates = dict.fromkeys(getattr(update, "names", ()), settings.get("lr"))
     return Training(
         model, steps, rates, schedule, update, batches, generator, monitors, monitor_every, data.ids
@@ -287,33 +295,6 @@ def fit(
 def _lr_factor(schedule: str, done: float) -> float:
     """1 for "constant"; for "cosine" from 1 at the start to 0 at the end (arXiv:1608.03983)."""
     return 1.0 if schedule == "constant" else 0.5 * (1 + math.cos(math.pi * done))
-
-
-def _checked_settings(model: Model, settings: dict) -> dict:
-    unknown = sorted(set(settings) - set(model.defaults))
-    if unknown:
-        raise ValueError(
-            f"{type(model).__name__} does not know the setting {unknown[0]!r}; "
-            f"it has {sorted(model.defaults)}"
-        )
-    settings = {**model.defaults, **settings}
-    checks = {
-        "batch_size": count,
-        "lr": partial(number, above=0),
-        "weight_decay": partial(number, least=0),
-        "schedule": partial(choice, known=("constant", "cosine")),
-        "betas": _betas,
-    }
-    return {
-        name: checks[name](name, value) if name in checks else value
-        for name, value in settings.items()
-    }
-
-
-def _betas(name: str, values) -> tuple[float, float]:
-    if not isinstance(values, Sequence) or len(values) != 2:
-        raise TypeError(f"{name} must be two numbers in [0, 1), got {values!r}")
-    return numbers(name, values, least=0, below=1)
 
 
 def _union(seen: Tensor | None, ids: Tensor | None) -> Tensor | None:

@@ -70,6 +70,13 @@ def test_looks_at_lost_steps_are_lost_with_them():
         for _ in training:
             training.copies.due_at = 0.0
     assert training.monitored == {"done": [(1, 1), (2, 2), (3, 3), (4, 4)]}
+    training = steps(Runaway(2), points(), 10, monitors=looks, monitor_every=2)
+    shown = LiveTraining(training)
+    with pytest.raises(Diverged):
+        shown.run()
+    assert training.monitored == {}
+    assert shown.sentence() == "failed at step 0 of 10"
+    assert shown.figure.png()
 
 
 def test_weights_that_run_away_in_the_last_step_are_noticed():
@@ -162,6 +169,7 @@ def test_the_curves_forget_the_steps_that_were_lost():
     with pytest.raises(Diverged):
         next(training)
     training.model.from_step = 99
+    training.model.a.data += 1.0  # the next loss is another than that of the lost step
     next(training)
     figure.png()
     assert figure.losses == training.losses()

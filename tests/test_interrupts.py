@@ -1,5 +1,7 @@
 """The Stop button: a step is made whole or not at all, and what stands behind it ends, too."""
 
+import itertools
+import math
 import os
 import random
 import signal
@@ -26,22 +28,33 @@ def press(*_):
 
 
 @contextmanager
-def pressed_after(seconds, times=1, pause=0.0):
-    """Presses Stop from outside while the block runs."""
+def pressed(*, when=lambda: True, after=0.0, times=1, pause=0.1):
+    """Presses Stop from outside while the block runs, so long after something has come about."""
 
-    def wait_and_press():
-        for wait in [seconds, *[pause] * (times - 1)]:
+    def watch_and_press():
+        while not when():
+            time.sleep(0.002)
+        for wait in [after, *[pause] * (times - 1)]:
             time.sleep(wait)
             press()
 
-    finger = threading.Thread(target=wait_and_press)
-    finger.start()
+    finger = threading.Thread(target=watch_and_press)
     try:
+        finger.start()
         yield
     finally:
-        before = signal.signal(signal.SIGINT, signal.SIG_IGN)  # those that come too late
-        finger.join()
-        signal.signal(signal.SIGINT, before)
+        wait_for_the_last_press(finger)
+
+
+def wait_for_the_last_press(finger):
+    """Those that come too late find nothing left to interrupt."""
+    while True:
+        try:
+            finger.join()
+            time.sleep(0.001)
+            return
+        except KeyboardInterrupt:
+            pass
 
 
 @pytest.fixture(autouse=True)
@@ -118,14 +131,14 @@ class Slow(Duel):
 
     def __init__(self, slow_from=3, thinking=60.0):
         super().__init__()
-        self.slow_from, self.thinking = slow_from, thinking
+        self.slow_from, self.thinking, self.thinks = slow_from, thinking, False
 
     def objectives(self):
         near, far = super().objectives()
 
         def slowly(batch, rng):
-            if self.steps_done >= self.slow_from:
-                time.sleep(self.thinking)
+            self.thinks = self.steps_done >= self.slow_from
+            time.sleep(self.thinking if self.thinks else 0.0)
             return far.loss(batch, rng)
 
         return [near, far._replace(loss=slowly)]
@@ -140,8 +153,9 @@ def as_after(model, done, **settings):
 
 
 def test_a_first_interrupt_within_a_step_waits_for_the_whole_of_it():
-    training = steps(Slow(slow_from=3, thinking=0.3), points(), 10)
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.1):
+    model = Slow(slow_from=3, thinking=0.3)
+    training = steps(model, points(), 10)
+    with pytest.raises(KeyboardInterrupt), pressed(when=lambda: model.thinks):
         for _ in training:
             pass
     assert training.index == len(training.history["near"]) == len(training.history["far"]) == 4
@@ -151,9 +165,9 @@ def test_a_first_interrupt_within_a_step_waits_for_the_whole_of_it():
 
 
 def test_a_second_interrupt_does_not_wait_for_a_slow_step_and_leaves_a_whole_one():
-    training = steps(Slow(), points(), 10)
-    training.copies.due_at, begun = 0.0, time.monotonic()
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.2, times=2, pause=0.1):
+    model, begun = Slow(), time.monotonic()
+    training = steps(model, points(), 10)
+    with pytest.raises(KeyboardInterrupt), pressed(when=lambda: model.thinks, times=2):
         for _ in training:
             training.copies.due_at = 0.0  # as if steps had been slow before
     assert time.monotonic() - begun < 10
@@ -168,7 +182,7 @@ def test_a_second_interrupt_does_not_wait_for_a_slow_step_and_leaves_a_whole_one
 def test_a_step_that_is_suddenly_slow_goes_back_some_moments_at_most():
     model = Slow(slow_from=5)
     training = steps(model, points(), 10)
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.3, times=2, pause=0.1):
+    with pytest.raises(KeyboardInterrupt), pressed(when=lambda: model.thinks, times=2):
         for _ in training:
             pass
     assert training.index == model.steps_done == len(training.losses().get("near", [])) <= 5
@@ -179,7 +193,7 @@ def test_a_second_interrupt_does_not_wait_for_a_slow_monitor():
     looks = {"slow": lambda model: time.sleep(60)}
     training = steps(Duel(), points(), 10, monitors=looks, monitor_every=2)
     begun = time.monotonic()
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.2, times=2, pause=0.1):
+    with pytest.raises(KeyboardInterrupt), pressed(when=lambda: training.index == 2, times=2):
         for _ in training:
             pass
     assert time.monotonic() - begun < 10
@@ -293,6 +307,27 @@ def test_a_step_broken_off_at_any_line_leaves_no_trace_and_training_goes_on(kind
         assert (training.losses(), training.index) == (losses, index)
         assert not any(module.training for module in training.model.modules())
         assert next(training).index == index + 1
+        training.copies.due_at = math.inf  # once more, back to the same copy
+        with pytest.raises(KeyboardInterrupt), Breaker(9):
+            next(training)
+        assert all(map(torch.equal, everything(training), before))
+        next(training)
+
+
+def test_batches_that_are_broken_off_begin_anew():
+    training = steps(Duel(), points(), 9)
+    whole = training.new_batches
+
+    def broken_off():
+        yield from itertools.islice(whole(), 2)
+        training.new_batches = whole
+        raise KeyboardInterrupt
+
+    training.new_batches = broken_off
+    training.batches = broken_off()
+    shown = LiveTraining(training)
+    assert shown.run().startswith("paused at step ")
+    assert shown.run().startswith("done at step 9 of 9")
 
 
 def interrupted_plain_loop(kind, chance):
@@ -300,7 +335,8 @@ def interrupted_plain_loop(kind, chance):
     training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
     times = chance.choice([1, 2])
     with pytest.raises(KeyboardInterrupt):
-        with pressed_after(0.05 * chance.random(), times, pause=0.002 * chance.random()):
+        moment = {"after": 0.05 * chance.random(), "pause": 0.002 * chance.random()}
+        with pressed(times=times, **moment):
             for _ in training:
                 pass
     check_whole(kind, training.model, training.index)
@@ -329,7 +365,7 @@ def test_plain_loops_interrupted_at_random_moments_leave_whole_steps(kind):
 def interrupted_fit(kind, chance):
     """Stop is pressed at a random moment while `fit` trains; it goes on from there afterwards."""
     model = kind.new()
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.02 + 0.05 * chance.random()):
+    with pytest.raises(KeyboardInterrupt), pressed(after=0.02 + 0.05 * chance.random()):
         run(model, kind.data(), 10**6)
     check_whole(kind, model, model.steps_done)
     done = model.steps_done
@@ -345,10 +381,14 @@ def test_fits_interrupted_at_random_moments_leave_whole_steps(kind):
 def interrupted_live_run(kind, chance):
     """Stop is pressed, once or twice, at a random moment of a live run, which is a pause."""
     training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
-    shown = LiveTraining(training)
-    with pressed_after(0.02 + 0.05 * chance.random(), chance.choice([1, 2]), pause=0.0):
-        assert shown.run().startswith(f"paused at step {training.index} ")
-        time.sleep(0.0)
+    shown, times = LiveTraining(training), chance.choice([1, 2])
+    moment = {"after": 0.05 * chance.random(), "pause": 0.002 * chance.random()}
+    with pressed(when=lambda: training.index > 0, times=times, **moment):
+        try:
+            shown.run()
+        except KeyboardInterrupt:  # the second came when it had paused
+            assert times == 2
+    assert shown.sentence().startswith(f"paused at step {training.index} ")
     check_whole(kind, training.model, training.index)
     assert shown.run(2).startswith(f"paused at step {training.index} ")
 
@@ -361,7 +401,7 @@ def test_live_runs_interrupted_at_random_moments_are_paused_after_a_whole_step(k
 def test_a_second_interrupt_of_a_live_run_does_not_wait_for_a_slow_step():
     shown = LiveTraining(steps(Slow(), points(), 10))
     begun = time.monotonic()
-    with pressed_after(0.3, times=2, pause=0.1):
+    with pressed(when=lambda: shown.training.model.thinks, times=2):
         assert shown.run().startswith(f"paused at step {shown.training.index} of 10")
     assert time.monotonic() - begun < 10
     assert as_after(shown.training.model, shown.training.index)
@@ -372,7 +412,7 @@ def test_a_second_interrupt_of_a_live_run_does_not_wait_for_a_slow_step():
 def interrupted_study(chance):
     """Stop is pressed at a random moment of a study, which hands out nothing then."""
     arms = [evaluate.Arm.duplicates()]
-    with pytest.raises(KeyboardInterrupt), pressed_after(0.1 + 0.3 * chance.random()):
+    with pytest.raises(KeyboardInterrupt), pressed(after=0.1 + 0.3 * chance.random()):
         evaluate.study(arms, draws=2, steps=10**5, show_progress=False)
 
 
@@ -398,6 +438,7 @@ from genaug_lessons.random import generator
 from genaug_lessons.training import fit, training_steps
 digits = data.digits()
 model = VAE(digits.shape, latent=2, hidden=(16,), generator=generator(0))
+fit(model, digits, steps=2, generator=generator(0), show_progress=False)
 """
 
 
@@ -441,7 +482,7 @@ def test_an_interrupt_in_a_notebook_ends_the_cell_and_those_queued_behind_it(ker
     assert [content["status"] for content in contents[1:]] == ["aborted"] * 2
     client.execute(
         "import torch; x = model.sample(3, generator=generator(0))\n"
-        "print(model.training, model.steps_done > 0, bool(x.isfinite().all()), 'checked')"
+        "print(model.training, model.steps_done > 2, bool(x.isfinite().all()), 'checked')"
     )
     printed = wait_for(client, "checked")
     assert "False True True checked" in printed

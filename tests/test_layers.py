@@ -16,7 +16,7 @@ LAYERS = [
     {"typed", "checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
     {"model"},
-    {"copies", "training"},
+    {"copies", "settings", "training"},
     {"models"},
     {"stacking", "ensemble"},
     {"augment", "evaluate"},

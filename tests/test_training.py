@@ -264,6 +264,14 @@ def test_changing_the_learning_rate_changes_the_very_next_update():
     assert moved(fast.model, before) == set()
 
 
+def test_a_rate_is_a_number():
+    training = steps(Duel(), points(), 2)
+    for wrong in (-0.1, math.nan, math.inf, "0.1"):
+        with pytest.raises(ValueError, match="lr must be"):
+            training.lr = wrong
+    assert training.lr == 1e-3
+
+
 def test_each_objective_follows_its_own_learning_rate():
     training = steps(Duel(), points(), 9, lr=0.25)
     assert training.rates == {"near": 0.25, "far": 0.25}

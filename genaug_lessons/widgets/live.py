@@ -235,11 +235,11 @@ class LiveTraining:
     def _make_step(self) -> None:
         begun = time.perf_counter()
         try:
-            next(self.training, None)
-        except KeyboardInterrupt:  # a second press within the step
-            self._halt("paused")
+            step = next(self.training, None)
+        except KeyboardInterrupt:  # the second within a step
+            return self._halt("paused")
         self.train_seconds += time.perf_counter() - begun
-        if self.training.index >= self.training.steps:
+        if step is None or self.training.index >= self.training.steps:
             self._halt("done")
 
     def _enter(self, state: str, *, background: bool) -> None:
