@@ -759,7 +759,7 @@ TRAINING = {
     "a beta of NaN": (lambda m: train(m, betas=(NAN, 0.9)), "each of betas must lie in .* got nan"),
     "nothing for a generator": (
         lambda m: training_steps(m, labelled(), steps=1, generator=None),
-        "generator must be a torch.Generator, got None",
+        r"generator must be made with generator\(seed\), got None",
     ),
     "an array": (
         lambda m: train(m, labelled().x.numpy()),
