@@ -26,12 +26,19 @@ def pytest_addoption(parser):
 
 def pytest_configure(config):
     """Choose the processor before torch is imported, here, in the workers and in the kernels."""
-    # A shell has what it runs in the background ignore interrupts; some tests press Stop.
-    signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         os.environ.update(processors.environment(config.getoption("processor")))
     except ValueError as error:
         raise pytest.UsageError(str(error)) from None
+
+
+def pytest_runtest_setup(item):
+    """Let every test be interrupted, as some press Stop.
+
+    A shell has what it runs in the background ignore interrupts, and live training that a test
+    left running keeps them for itself.
+    """
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 class LessonCell(nbval.plugin.IPyNbCell):

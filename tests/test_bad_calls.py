@@ -25,6 +25,9 @@ import genaug_lessons
 from genaug_lessons.typed import ENTRANCES as OF_A_CLASS
 from genaug_lessons.typed import is_record
 
+# An ipywidget that was refused by its constructor complains when it is collected.
+pytestmark = pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
+
 OBSCURE = 0.03  # at most this share of the bad calls of an area may get an error from within
 NOT_TYPED = ("exercises", "typed", "checks", "__main__")  # answer whatever comes in a sentence
 

@@ -14,6 +14,8 @@ from genaug_lessons.nn import BatchNorm, Dropout, Net, linear
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.stacking import StackedNet
 
+pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop")  # attention in vmap
+
 PIXELS = 64
 TRAINING = {"lr": 1e-2, "betas": (0.9, 0.999), "weight_decay": 0.01}
 
