@@ -62,6 +62,14 @@ def test_a_setting_that_is_not_there_once_is_an_error(book, found):
         claims.change_settings(book, {"SEED": "7"})
 
 
+def test_a_star_stands_for_any_letters_of_a_name():
+    book = notebook("STEPS = 1200  # of each\nAE_STEPS = 800\nSTEPSIZE = 0.1\nSEED = 0")
+    claims.change_settings(book, {"*STEPS": "50"})
+    assert book.cells[0].source == "STEPS = 50\nAE_STEPS = 50\nSTEPSIZE = 0.1\nSEED = 0"
+    with pytest.raises(ValueError, match=r"one line '\*RATE = ...', got 0"):
+        claims.change_settings(book, {"*RATE": "1"})
+
+
 def test_a_claim_made_twice_must_hold_twice():
     book = notebook("a", "b")
     book.cells[0].outputs = [v4.new_output("stream", text="holds: it helps\nholds: x > 0\n")]

@@ -9,7 +9,8 @@ lesson runs once for each seed, two runs at a time, with the line `SEED = 0` of 
 replaced. The first form records the counts in tests/claims/, with what the lesson printed with
 seed 1. `--check` records nothing, and compares what seed 1 prints with the record. Both fail when
 a claim did not hold or an output differs, unless `--allow-different` is given, for data that the
-claims are not about: `--setting 'SET="mnist"'` replaces any other line of the settings cell.
+claims are not about: `--setting 'SET="mnist"'` replaces any other line of the settings cell, and
+`--setting '*STEPS=50'` every line whose name ends so.
 
 `--carry` is for a change that leaves every output as it was, a renamed argument say. It runs the
 lesson as it was in a commit and as it is now, both on this machine; where all outputs are the same
@@ -27,6 +28,7 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from fnmatch import fnmatchcase
 from pathlib import Path
 
 import compare
@@ -46,19 +48,25 @@ def source_hash(notebook) -> str:
 
 
 def change_settings(notebook, settings: dict[str, str]) -> None:
-    """Replace the lines `NAME = ...` of the settings cell, in place.
+    """Replace the lines `NAME = ...` of the settings cell, in place; `*` stands for any letters.
 
     Raises:
-        ValueError: the settings cell does not have exactly one line for a name.
+        ValueError: the settings cell does not have exactly one line for a name, or none at all
+            for a name with `*`.
     """
     cells = [cell for cell in code_cells(notebook) if "settings" in tags(cell)]
     for name, value in settings.items():
-        pattern, line = re.compile(rf"^{re.escape(name)} = .*$", re.MULTILINE), f"{name} = {value}"
-        found = sum(len(pattern.findall(cell.source)) for cell in cells)
-        if found != 1:
-            raise ValueError(f"the settings cell must have one line '{name} = ...', got {found}")
+        replaced = 0
         for cell in cells:
-            cell.source = pattern.sub(lambda _, line=line: line, cell.source)
+            lines = cell.source.split("\n")
+            for place, line in enumerate(lines):
+                setting = re.match(r"(\w+) = ", line)
+                if setting and fnmatchcase(setting[1], name):
+                    lines[place] = f"{setting[1]} = {value}"
+                    replaced += 1
+            cell.source = "\n".join(lines)
+        if replaced != 1 and not ("*" in name and replaced):
+            raise ValueError(f"the settings cell must have one line '{name} = ...', got {replaced}")
 
 
 def printed_claims(notebook) -> dict[str, bool]:
