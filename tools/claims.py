@@ -10,7 +10,7 @@ replaced. The first form records the counts in tests/claims/, with what the less
 seed 1. `--check` records nothing, and compares what seed 1 prints with the record. Both fail when
 a claim did not hold or an output differs, unless `--allow-different` is given, for data that the
 claims are not about: `--setting 'SET="mnist"'` replaces any other line of the settings cell, and
-`--setting '*STEPS=50'` every line whose name ends so.
+`--setting '*_STEPS=600'` every line whose name ends so.
 
 `--carry` is for a change that leaves every output as it was, a renamed argument say. It runs the
 lesson as it was in a commit and as it is now, both on this machine; where all outputs are the same
@@ -28,7 +28,6 @@ import time
 from collections import Counter
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from fnmatch import fnmatchcase
 from pathlib import Path
 
 import compare
@@ -48,25 +47,22 @@ def source_hash(notebook) -> str:
 
 
 def change_settings(notebook, settings: dict[str, str]) -> None:
-    """Replace the lines `NAME = ...` of the settings cell, in place; `*` stands for any letters.
+    """Replace the lines `NAME = ...` of the settings cell, in place.
+
+    In a name `*` stands for any letters, so that it may fit several lines, or none.
 
     Raises:
-        ValueError: the settings cell does not have exactly one line for a name, or none at all
-            for a name with `*`.
+        ValueError: the settings cell does not have exactly one line for a name without `*`.
     """
     cells = [cell for cell in code_cells(notebook) if "settings" in tags(cell)]
     for name, value in settings.items():
-        replaced = 0
+        letters = re.escape(name).replace(r"\*", r"\w*")
+        pattern = re.compile(rf"^({letters}) = .*$", re.MULTILINE)
+        found = sum(len(pattern.findall(cell.source)) for cell in cells)
+        if found != 1 and "*" not in name:
+            raise ValueError(f"the settings cell must have one line '{name} = ...', got {found}")
         for cell in cells:
-            lines = cell.source.split("\n")
-            for place, line in enumerate(lines):
-                setting = re.match(r"(\w+) = ", line)
-                if setting and fnmatchcase(setting[1], name):
-                    lines[place] = f"{setting[1]} = {value}"
-                    replaced += 1
-            cell.source = "\n".join(lines)
-        if replaced != 1 and not ("*" in name and replaced):
-            raise ValueError(f"the settings cell must have one line '{name} = ...', got {replaced}")
+            cell.source = pattern.sub(lambda line, value=value: f"{line[1]} = {value}", cell.source)
 
 
 def printed_claims(notebook) -> dict[str, bool]:
