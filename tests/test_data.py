@@ -603,6 +603,9 @@ def test_one_name_loads_training_rows_and_a_test_half(root, name):
     train, test = data.load(name)
     assert (train.held_out, test.held_out) == (False, True)
     assert not numbers(train) & numbers(test)
+    if name != "digits":
+        half = getattr(data, name)
+        assert torch.equal(train.x, half().x) and torch.equal(test.x, half(train=False).x)
 
 
 def test_what_can_be_reached_is_told(root):

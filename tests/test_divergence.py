@@ -7,6 +7,7 @@ from kinds import kinds, moons, moved, rbm, run, split, vae, weights
 from test_training import Duel, points, steps
 
 from genaug_lessons import evaluate
+from genaug_lessons.copies import Copies
 from genaug_lessons.random import generator
 from genaug_lessons.training import Diverged
 from genaug_lessons.widgets import LiveTraining
@@ -77,6 +78,24 @@ def test_looks_at_lost_steps_are_lost_with_them():
     assert training.monitored == {}
     assert shown.sentence() == "failed at step 0 of 10"
     assert shown.figure.png()
+
+
+def test_one_can_go_back_to_a_copy_more_than_once():
+    training = steps(Duel(), points(), 10)
+    next(training)
+    copies = Copies(training.model, training.update)
+    copies.keep(1, {})
+
+    def moments():
+        memory = training.update.state_dict()
+        return [memory[turn]["state"][0]["exp_avg"].item() for turn in (0, 1)]
+
+    before, kept = weights(training.model), moments()
+    for _ in range(3):
+        next(training)
+        assert moments() != kept
+        copies.restore()
+        assert moments() == kept and moved(training.model, before) == set()
 
 
 def test_weights_that_run_away_in_the_last_step_are_noticed():

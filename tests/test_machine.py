@@ -53,10 +53,15 @@ def test_mps_is_never_chosen_unasked(undecided, monkeypatch, cuda, best):
     assert asked == [("device", best)]
 
 
-def test_probes_leave_threads_and_precision_as_they_were():
-    before = torch.get_num_threads(), torch.get_float32_matmul_precision()
+@pytest.mark.parametrize("precision", ["highest", "medium"])
+def test_probes_leave_threads_and_precision_as_they_were(precision):
+    found_before = torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(precision)
+    before = torch.get_num_threads(), precision
     times, found = machine.thread_probe(repeats=2), machine.matmul_probe(size=64, repeats=2)
-    assert before == (torch.get_num_threads(), torch.get_float32_matmul_precision())
+    after = torch.get_num_threads(), torch.get_float32_matmul_precision()
+    torch.set_float32_matmul_precision(found_before)
+    assert after == before
     assert set(times) == {1, os.cpu_count()}
     assert all(ms > 0 for ms in [*times.values(), *(ms for ms, _ in found.values())])
 

@@ -426,9 +426,27 @@ def test_a_bar_in_a_notebook_counts_the_steps_and_empties_itself(monkeypatch):
         f'<progress value="{done}" max="3"></progress> R&amp;B: {done} of 3' for done in (1, 2)
     ]
     assert shown[-1] == ""
-    for _ in progress.progress("abc", 3, "left early"):
-        break
+    left_early = progress.progress("abc", 3, "left early")
+    next(left_early), next(left_early)
+    assert shown[-1] != ""
+    left_early.close()
     assert shown[-1] == ""
+
+
+def test_a_bar_in_a_notebook_expects_the_steps_to_come_to_take_as_long_as_those_made(monkeypatch):
+    shown = []
+
+    class Handle:
+        def update(self, content, raw):
+            shown.append(content["text/html"])
+
+    clock = iter([100, 102, 104, 112, 116, 120])  # at the start, then after each step
+    monkeypatch.setattr(progress, "_in_notebook", lambda: True)
+    monkeypatch.setattr(progress.time, "monotonic", lambda: next(clock))
+    monkeypatch.setattr("IPython.display.display", lambda *_, **__: Handle())
+    list(progress.progress("abcde", 5, "VAE"))
+    left = [html.split("about ")[1] for html in shown[:-1]]
+    assert left == [f"{seconds} s left" for seconds in (8, 6, 8, 4, 0)]
 
 
 def test_training_in_another_thread_leaves_the_interrupt_alone():
