@@ -44,6 +44,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def arrows_of(axis):
     [quiver] = [part for part in axis.collections if isinstance(part, Quiver)]
+    assert np.allclose(quiver.XY, plane(3.0, 15))
     return np.stack([quiver.U, quiver.V], axis=1)
 
 
@@ -196,15 +197,14 @@ def test_twin_shows_three_levels_unshaken_shaken_and_exact(walkers):
     assert [axis.get_title() for axis in axes] == [
         f"{kind}, noise {level}, {own}" for kind, own in rows for level in ("0.25", "1", "1.5")
     ]
-    sigma = walkers.columns[0]
-    exact = TOY.smoothed(sigma).score
-    for axis, score, shaken in (
-        (axes[0], learnt(sigma), False),
-        (axes[3], learnt(sigma), True),
-        (axes[6], exact, True),
-    ):
-        places = chain(walkers, score, sigma, 100, shaken)
+    assert walkers.columns == pytest.approx([0.25, 1, 1.5])
+    for place, axis in enumerate(axes):
+        (kind, own), sigma = rows[place // 3], walkers.columns[place % 3]
+        score = learnt(sigma) if kind == "learnt" else TOY.smoothed(sigma).score
+        places = chain(walkers, score, sigma, 100, own == "shaken")
         assert np.allclose(ends_of(axis), places[-1], atol=1e-3)
+        [path] = paths_of(axis)
+        assert np.allclose(path, places[:, 0], atol=1e-3)
         assert np.allclose(arrows_of(axis), LENGTH * sigma**2 * score(plane(3.0, 15)), atol=1e-5)
 
 
