@@ -174,8 +174,12 @@ def test_picture_bars_and_sentence_are_the_judges_on_all_changes_together(change
     chances = changes.model.log_probs(exact)[0].exp()
     figure, said = changes.draw()
     assert picture.shape == changes.pictures.shape
-    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), exact[0, 0])
+    [shown] = figure.axes[0].images
+    np.testing.assert_array_equal(shown.get_array(), exact[0, 0])
+    assert (shown.get_clim(), shown.get_cmap().name) == ((0, 1), "gray")
     assert figure.axes[0].get_title() == "label 5"
+    names = figure.axes[1].get_xlabel(), figure.axes[1].get_ylabel()
+    assert names == ("label (hatched: the true one)", "probability")
     bars = figure.axes[1].patches
     assert [bar.get_height() for bar in bars] == pytest.approx(chances.tolist())
     middles = [bar.get_x() + bar.get_width() / 2 for bar in bars]
@@ -228,6 +232,7 @@ def test_wide_pictures_in_colour_are_shown_whole_with_a_bar_as_wide_beneath():
     changes.which.value = 1
     shown = changes.draw()[0].axes[0].images[0]
     close(torch.tensor(shown.get_array()), x[1].permute(1, 2, 0))
+    assert shown.get_interpolation() == "nearest" and not shown.axes.get_xticks().size
     axis = changes.twin().axes[0]
     frame, bar = axis.patches
     assert (frame.get_x(), frame.get_width(), axis.get_xlim()) == (-0.5, 9, (-0.5, 8.5))
@@ -244,7 +249,8 @@ def test_every_slider_names_its_unit_starts_where_nothing_changes_and_reaches_th
         assert (slider.value, slider.step) == (change.neutral, change.step)
         assert slider.min <= min(change.shown) and max(change.shown) <= slider.max
         assert change.neutral not in change.shown
-    assert changes.sliders["mirror"].options == MIRRORS
+    mirror = changes.sliders["mirror"]
+    assert (mirror.options, mirror.value, mirror.description) == (MIRRORS, "no", "mirror")
     assert (changes.which.min, changes.which.max, changes.which.description) == (0, 3, "picture")
     assert len(changes.box.children) == 1 + len(CHANGES) + 1 + 2  # and the picture and its words
 

@@ -134,6 +134,8 @@ def test_every_control_redraws_the_picture_and_its_sentence(arrows, control, val
 def test_it_starts_at_the_middle_noise_before_the_first_step(arrows):
     assert arrows.noise.value == 0.5 and arrows.steps.value == 0
     assert [value for _, value in arrows.noise.options] == sorted(SIGMAS)
+    names = arrows.noise.description, arrows.steps.description
+    assert names == ("noise (std)", "steps (number)") and arrows.steps.max == 10
 
 
 def test_both_pictures_show_their_own_arrows_and_paths(arrows, networks):

@@ -185,6 +185,11 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
         if weight
     }
     assert drawn_lines(whole) == lines
+    circles = [dots.get_offsets()[0].tolist() for dots in whole.collections]
+    hidden = [[place, height] for place in (1, 2) for height in (1, 0, -1)]
+    assert circles == [[0, 0.5], [0, -0.5], *hidden, [3, 0]]
+    low, high = whole.get_ylim()
+    assert low < -1 and 1 < high
     dropping.mask.value = 63 - 1
     damaged = dropping.draw()[0].axes[0]
     assert nodes(damaged) == ["1 2", "off 1 2", "0 0 3", "3"]
@@ -201,7 +206,10 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
 
 
 def test_twin_shows_one_mask_and_the_outputs_at_three_probabilities():
-    network, *strips = DroppingExplorer().twin().axes
+    figure = DroppingExplorer().twin()
+    network, *strips = figure.axes
+    assert [axis.get_xlabel() for axis in strips] == ["", "", "output"]
+    assert [len(part.legends) for part in figure.subfigs] == [0, 1]
     assert nodes(network) == ["1 2", "3 1 off", "2 off 1", "3"]
     for axis, p in zip(strips, TWIN_P, strict=True):
         assert axis.get_title() == f"p = {p}"

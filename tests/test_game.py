@@ -172,6 +172,7 @@ def test_the_plane_is_shown_from_the_same_to_the_same_place_whatever_is_in_it():
     for shift in (0, 100):
         axes = drawn(gan(), x=X + shift)
         assert axes.get_xlim() == axes.get_ylim() == (-3, 3)
+        assert axes.get_aspect() == 1
 
 
 @pytest.mark.parametrize("place", [(-2.5, 1.0), (0.0, 0.0), (2.9, -2.9), (1.3, 2.2)])

@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from genaug_lessons import plots
 from genaug_lessons.data import Dataset
@@ -54,6 +55,8 @@ def test_grid_shows_the_pictures_row_by_row_and_counts_them():
         np.testing.assert_array_equal(shown.get_array(), image[0])
         look = shown.get_clim(), shown.get_cmap().name, shown.get_interpolation(), shown.origin
         assert look == ((0, 1), "gray", "nearest", "upper")
+        assert not axes.get_xticks().size and not axes.get_yticks().size
+        assert not any(spine.get_visible() for spine in axes.spines.values())
     assert not any(axes.images for axes in drawn[7:])
     assert [axes.get_ylabel() for axes in drawn[::3]] == ["a", "b", "c"]
 
@@ -97,6 +100,17 @@ def test_wide_pictures_of_a_grid_are_drawn_wider():
     assert plt.gcf().get_size_inches()[0] == pytest.approx(9)
 
 
+def test_labels_of_a_grids_rows_have_room_beside_it():
+    plots.image_grid(IMAGES, columns=3)
+    wide, high = plt.gcf().get_size_inches()
+    plots.image_grid(IMAGES, columns=3, rows=["short", "a long label", "b"])
+    figure = plt.gcf()
+    assert figure.get_size_inches()[0] > wide and figure.get_size_inches()[1] == high
+    figure.canvas.draw()
+    left = min(axes.yaxis.label.get_window_extent().x0 for axes in figure.axes[::3])
+    assert left >= 0
+
+
 def test_histories_draw_short_curves_point_by_point():
     curves = {"loss": [3.0, 2.0, 1.5], "other": torch.tensor([1.0, 4.0])}
     line = plots.histories(curves, ylabel="loss (nats)", xlabel="epoch")
@@ -131,8 +145,9 @@ def test_curves_pass_through_what_was_measured():
         np.testing.assert_array_equal(drawn.get_ydata(), measured)
     assert (axis().get_xlabel(), axis().get_ylabel()) == ("angle (degrees)", "accuracy")
     assert [text.get_text() for text in axis().get_legend().get_texts()] == ["upright", "turned"]
-    looks = {(drawn.get_marker(), drawn.get_linestyle()) for drawn in axis().lines}
-    assert len(looks) == 2 and "None" not in {marker for marker, _ in looks}
+    markers = {drawn.get_marker() for drawn in axis().lines}
+    dashes = {drawn.get_linestyle() for drawn in axis().lines}
+    assert len(markers) == len(dashes) == 2 and "None" not in markers
 
 
 def test_plane_is_the_square_lattice_within_its_extent():
@@ -146,6 +161,7 @@ def test_density_says_where_it_is_highest_and_draws_the_samples():
     line = plots.density(PLANE, BUMP.requires_grad_(), samples=points, about="p")
     assert line == "p over the plane, highest 3 at (0.5, -1.0), 9 samples"
     np.testing.assert_array_equal(axis().lines[0].get_xydata(), points)
+    assert texts(axis().get_legend().get_texts()) == ["samples"] and axis().get_aspect() == 1
     assert plots.density(PLANE, BUMP).endswith("at (0.5, -1.0)")
     assert (axis().get_xlabel(), axis().get_ylabel()) == ("$x_1$", "$x_2$")
 
@@ -154,7 +170,7 @@ def test_shades_of_a_density_are_darkest_where_it_is_highest_and_their_scale_nam
     plots.density(PLANE, BUMP, about="p", unit="per cm²")
     shades, contours = axis().collections
     assert shades.get_cmap().name == "Greys" and shades.zmax == pytest.approx(3)
-    assert np.array_equal(contours.levels, shades.levels[2::2])
+    assert np.array_equal(contours.levels, shades.levels[2::2]) and len(shades.levels) > 10
     for drawn in (shades, contours):  # bands from their lower edges up, and lines
         for height, path in zip(drawn.levels, drawn.get_paths(), strict=False):
             if 1.2 <= height < 3:  # a circle within the picture
@@ -185,7 +201,9 @@ def test_layers_stand_above_each_other_and_arrows_go_the_way_that_is_written():
     assert [(text.get_text(), text.xy[1]) for text in texts] == [("v", 0), ("h1", 1), ("h2", 2)]
     circles = [dots.get_offsets().tolist() for dots in belief.collections]
     assert circles == [[[x, height] for x in (-1, 0, 1)] for height in range(3)]
-    assert min(text.xy[0] for text in texts) > 1  # names stand beside the circles
+    (left, right), places = belief.get_xlim(), [text.xy[0] for text in texts]
+    assert left < -1 < 1 < min(places) and max(places) < right  # names stand beside the circles
+    assert not belief.axison and not classifier.axison
 
     def ends(axis):
         """The y of each arrow's head or heads, with that of its other end."""
@@ -214,9 +232,9 @@ def test_forest_draws_each_effect_with_its_interval_from_top_to_bottom():
     bottom, top = axis().get_ylim()
     assert bottom > top
     assert list(axis().lines[4].get_xdata()) == [0, 0]
-    assert [(text.get_text(), text.xy) for text in axis().texts] == [
-        ("+3.0", (3.0, 0)),
-        ("-0.3", (-0.26, 1)),
+    assert [(text.get_text(), text.xy, text.xyann) for text in axis().texts] == [
+        ("+3.0", (3.0, 0), (0, 6)),  # a little above its row
+        ("-0.3", (-0.26, 1), (0, 6)),
     ]
     assert axis().get_xlabel() == "gain (points)"
 
@@ -321,6 +339,9 @@ def test_a_legends_names_stand_beside_their_own_points():
         assert np.array_equal(drawn.get_facecolor(), handle.get_facecolor())
         assert np.array_equal(drawn.get_paths()[0].vertices, handle.get_paths()[0].vertices)
     assert (axis().get_xlabel(), axis().get_ylabel()) == ("a", "b")
+    colours = [to_hex(drawn.get_facecolor()[0]) for drawn in axis().collections]
+    assert colours == [colour.lower() for colour in plots.COLOURS[:3]]
+    assert axis().get_aspect() == 1
 
 
 @pytest.mark.parametrize(

@@ -323,9 +323,9 @@ def test_independent_pixels_have_their_own_likelihood_as_pseudo_likelihood():
 @pytest.mark.parametrize("classes", [None, 3])
 def test_pictures_have_the_likelihoods_of_their_pixels_in_a_row(classes):
     model, flat = scrambled((1, 2, 3), 3, classes=classes), scrambled(6, 3, classes=classes)
-    x, log_z = states(6), log_partition(flat)
-    y = None if classes is None else torch.arange(64) % 3
-    pictures = x.view(64, 1, 2, 3)
+    x, log_z = states(6)[:41], log_partition(flat)
+    y = None if classes is None else torch.arange(41) % 3
+    pictures = x.view(41, 1, 2, 3)
     close(log_partition(model), log_z)
     for likelihood in (partial(log_likelihood, log_z=log_z), pseudo_log_likelihood):
         close(likelihood(model, pictures, y), likelihood(flat, x, y))

@@ -142,7 +142,7 @@ def test_every_control_redraws_the_picture_and_its_sentence(walkers, control, va
 
 def test_it_starts_shaken_at_a_middle_level_before_the_first_step(walkers):
     assert walkers.shaken.value is True and walkers.steps.value == 0
-    assert walkers.steps.max == 100
+    assert walkers.steps.max == 100 and walkers.shaken.description == "walkers' own noise"
     assert walkers.noise.value == pytest.approx(1.0)
     assert [label for label, _ in walkers.noise.options] == ["0.25", "0.6", "1", "1.5"]
 
