@@ -673,7 +673,7 @@ def test_pictures_of_one_model_are_the_same_and_move_when_it_learns():
     assert np.array_equal(shown[0], shown[1])
     assert not np.array_equal(shown[0], shown[2])
     samples = model.sample(60, generator=generator(0)).clamp(0, 1)
-    assert np.array_equal(shown[2], pictures.mosaic(samples, 10)[0].detach())
+    assert np.array_equal(shown[2], pictures.mosaic(samples, 10)[0].detach().cpu())
     assert axes.images[2].get_clim() == (0, 1) and axes.get_title() == "samples"
 
 
@@ -684,7 +684,7 @@ def test_a_conditional_models_pictures_have_a_column_for_each_label():
     labels = torch.arange(model.classes).repeat(3)
     samples = model.sample(len(labels), label=labels, generator=generator(2)).detach()
     expected = pictures.mosaic(samples.clamp(0, 1), model.classes)[0]
-    assert np.array_equal(axes.images[0].get_array(), expected)
+    assert np.array_equal(axes.images[0].get_array(), expected.cpu())
     last = model.classes - 1
     assert axes.get_title() == f"samples, one column for each label 0 to {last}"
 
@@ -696,7 +696,7 @@ def test_points_are_drawn_over_the_data_and_within_its_limits():
     pictures.point_samples(near, count=40)(axes, model)
     data, samples = axes.lines
     assert np.array_equal(data.get_xydata(), near)
-    expected = model.sample(40, generator=generator(0)).detach()
+    expected = model.sample(40, generator=generator(0)).detach().cpu()
     assert np.array_equal(samples.get_xydata(), expected)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "samples"]
     assert (data.get_marker(), samples.get_marker()) == (".", "x")
