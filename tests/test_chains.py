@@ -318,6 +318,8 @@ def test_curves_are_the_shares_read_as_asked_at_every_step(chains, step):
     assert axis.get_ylabel() == "read as asked\n(% of pictures)"
     low, high = axis.get_ylim()
     assert low < 0 and high > 100
+    left, right = axis.get_xlim()
+    assert left < 0 and 30 < right < 33
 
 
 def test_controls_only_look_up(chains, monkeypatch):
@@ -375,10 +377,8 @@ def test_controls_are_named_and_the_play_button_moves_the_slider(chains):
         (30, [0, 1, 2, 5, 20, 30]),
     ],
 )
-def test_twin_shows_moments_with_the_label_held_the_last_let_go_and_the_curves(
-    model, steps, moments
-):
-    chains = ChainsExplorer(model, judging(), steps=steps)
+def test_twin_shows_moments_with_the_label_held_the_last_let_go_and_the_curves(steps, moments):
+    chains = ChainsExplorer(made("a DBN of two layers"), judging(), steps=steps)
     chains.step.value, chains.held.value = 1, False
     *rows, curves = chains.twin().axes
     kinds = [(True, step) for step in moments] + [(False, steps)]
@@ -393,7 +393,9 @@ def test_twin_shows_moments_with_the_label_held_the_last_let_go_and_the_curves(
     assert headed[1:-1] == [[]] * (len(rows) - 2)
     now = chains.tapes[False].label[-1].tolist()
     assert headed[-1] == [f"label {k} → {label}" for k, label in enumerate(now)]
-    assert [len(line.get_xdata()) for line in curves.lines] == [steps + 1] * 2
+    for line, held in zip(curves.lines, (True, False), strict=True):
+        shares = [100 * counted(chains, held, at) / 3 for at in range(steps + 1)]
+        np.testing.assert_allclose(line.get_xydata(), list(enumerate(shares)), rtol=1e-6)
     chains.close()
 
 
@@ -410,8 +412,11 @@ def test_colours_are_shown_as_they_are(name):
     model = made(name, shape=SHAPES["colour"])
     chains = ChainsExplorer(model, judging(SHAPES["colour"]), steps=3)
     chains.step.value = 2
-    shown = shown_pictures(chains.draw()[0].axes[0])
+    axis = chains.draw()[0].axes[0]
+    shown = shown_pictures(axis)
     assert shown.shape == (2, 5, 3)
+    assert [text.xy[0] for text in axis.texts] == list(axis.get_xticks()) == [0, 2, 4]
+    assert {text.xy[1] for text in axis.texts} == {-0.5}  # the upper edge
     assert np.array_equal(shown[:, ::2], chains.tapes[True].x[2, :, :, :, 0].permute(2, 0, 1))
     chains.close()
 

@@ -161,6 +161,9 @@ def test_moving_any_control_redraws_the_picture_and_its_sentence(changes, name):
         assert f"Label 4, {name} {MOVED[name]}" in changes.said.value
     after = pixels(changes.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
+    asked = {} if name == "which" else {name: MOVED[name]}
+    exact = changed(changes.pictures[changes.which.value][None], **asked)
+    assert np.array_equal(changes.draw()[0].axes[0].images[0].get_array(), exact[0, 0])
 
 
 def test_picture_bars_and_sentence_are_the_judges_on_all_changes_together(changes):
@@ -171,10 +174,17 @@ def test_picture_bars_and_sentence_are_the_judges_on_all_changes_together(change
     chances = changes.model.log_probs(exact)[0].exp()
     figure, said = changes.draw()
     assert picture.shape == changes.pictures.shape
-    np.testing.assert_array_equal(figure.axes[0].images[0].get_array(), exact[0, 0])
+    [shown] = figure.axes[0].images
+    np.testing.assert_array_equal(shown.get_array(), exact[0, 0])
+    assert (shown.get_clim(), shown.get_cmap().name) == ((0, 1), "gray")
     assert figure.axes[0].get_title() == "label 5"
+    names = figure.axes[1].get_xlabel(), figure.axes[1].get_ylabel()
+    assert names == ("label (hatched: the true one)", "probability")
     bars = figure.axes[1].patches
     assert [bar.get_height() for bar in bars] == pytest.approx(chances.tolist())
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in bars]
+    assert middles == pytest.approx(list(figure.axes[1].get_xticks())) == list(range(10))
+    assert figure.axes[1].get_ylim() == (0, 1)
     assert [bar.get_hatch() for bar in bars] == [None] * 5 + ["//"] + [None] * 4
     guess = chances.argmax().item()
     assert said == (
@@ -209,9 +219,26 @@ def test_twin_shows_the_first_picture_under_each_change_with_its_verdict_and_its
         frame, bar = axis.patches
         assert bar.get_width() / frame.get_width() == pytest.approx(chances[label].item(), abs=1e-6)
         assert frame.get_width() == 8 and frame.get_x() == bar.get_x() == -0.5
+        assert (frame.get_facecolor()[:3], bar.get_facecolor()[:3]) == ((1, 1, 1), (0, 0, 0))
         assert axis.get_ylim()[0] > frame.get_y() + frame.get_height() > 8  # below the picture
     rows = [axis.get_ylabel() for axis in axes if axis.get_ylabel()]
     assert rows == [*CHANGES, "mirror"]
+
+
+def test_wide_pictures_in_colour_are_shown_whole_with_a_bar_as_wide_beneath():
+    x = pictures(2, 3, 5, 9)
+    judge = Classifier((3, 5, 9), classes=3, generator=generator(0))
+    changes = ChangesExplorer(judge, x, torch.tensor([2, 1]))
+    changes.which.value = 1
+    shown = changes.draw()[0].axes[0].images[0]
+    close(torch.tensor(shown.get_array()), x[1].permute(1, 2, 0))
+    assert shown.get_interpolation() == "nearest" and not shown.axes.get_xticks().size
+    axis = changes.twin().axes[0]
+    frame, bar = axis.patches
+    assert (frame.get_x(), frame.get_width(), axis.get_xlim()) == (-0.5, 9, (-0.5, 8.5))
+    assert 5 < frame.get_y() + frame.get_height() < axis.get_ylim()[0] < 6
+    chances = judge.log_probs(changed(x[:1], rotation=15))[0].exp()
+    assert bar.get_width() == pytest.approx(9 * chances[2].item(), abs=1e-5)
 
 
 def test_every_slider_names_its_unit_starts_where_nothing_changes_and_reaches_the_twins(changes):
@@ -222,7 +249,8 @@ def test_every_slider_names_its_unit_starts_where_nothing_changes_and_reaches_th
         assert (slider.value, slider.step) == (change.neutral, change.step)
         assert slider.min <= min(change.shown) and max(change.shown) <= slider.max
         assert change.neutral not in change.shown
-    assert changes.sliders["mirror"].options == MIRRORS
+    mirror = changes.sliders["mirror"]
+    assert (mirror.options, mirror.value, mirror.description) == (MIRRORS, "no", "mirror")
     assert (changes.which.min, changes.which.max, changes.which.description) == (0, 3, "picture")
     assert len(changes.box.children) == 1 + len(CHANGES) + 1 + 2  # and the picture and its words
 

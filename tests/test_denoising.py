@@ -134,6 +134,8 @@ def test_every_control_redraws_the_picture_and_its_sentence(arrows, control, val
 def test_it_starts_at_the_middle_noise_before_the_first_step(arrows):
     assert arrows.noise.value == 0.5 and arrows.steps.value == 0
     assert [value for _, value in arrows.noise.options] == sorted(SIGMAS)
+    names = arrows.noise.description, arrows.steps.description
+    assert names == ("noise (std)", "steps (number)") and arrows.steps.max == 10
 
 
 def test_both_pictures_show_their_own_arrows_and_paths(arrows, networks):
@@ -174,10 +176,16 @@ def test_sentence_says_how_far_learnt_and_exact_are_apart(arrows, networks, sigm
 
 
 def test_density_behind_the_arrows_is_the_smoothed_one(arrows):
-    arrows.noise.value = 0.9
-    shades = arrows.draw()[0].axes[0].collections[0]
-    highest = TOY.smoothed(0.9).log_density(plane(2.0, 60)).exp().max()
-    assert shades.zmax == pytest.approx(highest.item(), rel=1e-5)
+    arrows.noise.value = 0.2
+    smooth = TOY.smoothed(0.2)
+    highest = smooth.log_density(plane(2.0, 60)).exp().max()
+    for axis in arrows.draw()[0].axes:
+        shades = axis.collections[0]
+        assert shades.zmax == pytest.approx(highest.item(), rel=1e-5)
+        for level, path in zip(shades.levels[1:], shades.get_paths()[1:], strict=False):
+            edge = torch.tensor(path.vertices[:1]).float()  # where the band begins
+            height = smooth.log_density(edge).exp().item()
+            assert min(abs(height - near) for near in (level, level + shades.levels[1])) < 0.02
 
 
 def test_axes_stay_where_they_are_whatever_the_controls(arrows):
@@ -194,11 +202,12 @@ def test_twin_shows_every_noise_learnt_above_exact(arrows, networks):
         f"{kind}, noise {sigma}, 3 steps" for kind in ("learnt", "exact") for sigma in SIGMAS
     ]
     x = plane(2.0, 15)
-    for axis, sigma in zip(axes[:3], SIGMAS, strict=True):
-        assert np.allclose(
-            drawn_arrows(axis)[1], LENGTH * (learnt_denoiser(networks[sigma])(x) - x)
-        )
-        assert all(len(path) == 4 for path in drawn_paths(axis))
+    learnt = [learnt_denoiser(networks[sigma]) for sigma in SIGMAS]
+    exact = [exact_denoiser(TOY, sigma) for sigma in SIGMAS]
+    for axis, denoise in zip(axes, learnt + exact, strict=True):
+        assert np.allclose(drawn_arrows(axis)[1], LENGTH * (denoise(x) - x), atol=1e-6)
+        paths = walk(arrows.starts, denoise, 3)
+        assert np.allclose(np.stack(drawn_paths(axis), axis=1), paths, atol=1e-6)
 
 
 def test_noise_is_sorted_however_it_comes(networks):

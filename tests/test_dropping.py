@@ -10,7 +10,17 @@ import torch
 from matplotlib.image import imread
 
 from genaug_lessons.widgets import DroppingExplorer, explorer
-from genaug_lessons.widgets.dropping import MASKS, TWIN_MASK, TWIN_P, at_test, average, in_training
+from genaug_lessons.widgets.dropping import (
+    FIRST,
+    LAST,
+    MASKS,
+    SECOND,
+    TWIN_MASK,
+    TWIN_P,
+    at_test,
+    average,
+    in_training,
+)
 
 ALL_ON = torch.ones(6)
 
@@ -67,6 +77,34 @@ def test_scaling_is_exact_behind_one_linear_layer_and_not_behind_two(p):
         assert average((p, p), "inverted") > 7.5
 
 
+def nodes(axis):
+    """What stands in the circles, layer by layer from the top."""
+    texts = sorted(axis.texts, key=lambda text: (text.xy[0], -text.xy[1]))
+    layers = itertools.groupby(texts, key=lambda text: text.xy[0])
+    return [" ".join(text.get_text() for text in layer) for _, layer in layers]
+
+
+def drawn_lines(axis):
+    """(layer, end, start) -> weight, counted from the top, as the lines between circles say."""
+    heights = [
+        sorted(
+            {
+                dots.get_offsets()[0][1]
+                for dots in axis.collections
+                if dots.get_offsets()[0][0] == place
+            }
+        )[::-1]
+        for place in range(4)
+    ]
+    found = {}
+    for line in axis.lines:
+        (place, start), (after, end) = line.get_xydata()
+        assert after == place + 1
+        at = int(place), heights[int(after)].index(end), heights[int(place)].index(start)
+        found[at] = line.get_linewidth() * {"-": 1, ":": -1}[line.get_linestyle()]
+    return found
+
+
 def drawn_points(axis):
     """The large markers of each row: (this mask, mean, test) for each convention."""
     values = [line.get_xdata()[0] for line in axis.lines if line.get_marker() in "oDx"]
@@ -95,7 +133,31 @@ def test_picture_and_sentence_hold_the_same_numbers():
     assert inverted[2] == pytest.approx(7)
     assert "p = 0.2, mask 110 111;" in said
     words = "original: {:.2f} now, {:.2f} on average over all masks, {:.2f} when tested"
+    assert inverted[1] == pytest.approx(mean_by_loop((0.2, 0.2), 1.25, 1.25), rel=1e-5)
     assert words.format(*original) in said
+    assert words.replace("original", "inverted").format(*inverted) in said
+    axis = figure.axes[1]
+    rows = [line.get_ydata()[0] for line in axis.lines if line.get_marker() in "oDx"]
+    assert rows == [0] * 3 + [1] * 3 and list(axis.get_yticks()) == [0, 1]
+    assert [text.get_text() for text in axis.get_yticklabels()] == ["original", "inverted"]
+    [legend] = figure.legends
+    named = zip(legend.legend_handles, legend.get_texts(), strict=True)
+    assert [(handle.get_marker(), text.get_text()) for handle, text in named] == [
+        ("|", "each mask"),
+        ("o", "this mask"),
+        ("D", "mean over all masks"),
+        ("x", "when tested"),
+    ]
+
+
+def test_marks_of_all_masks_are_their_outputs_in_both_conventions():
+    dropping = DroppingExplorer()
+    dropping.p.value = 0.2
+    ticks = [line for line in dropping.draw()[0].axes[1].lines if line.get_marker() == "|"]
+    for row, (line, scale) in enumerate(zip(ticks, (1, 1.25), strict=True)):
+        outputs = [by_hand(keep, scale, scale) for keep in itertools.product((0, 1), repeat=6)]
+        assert sorted(line.get_xdata()) == pytest.approx(sorted(outputs), abs=1e-5)
+        assert set(line.get_ydata()) == {row}
 
 
 def test_in_the_last_layer_only_the_first_layer_stays_whole():
@@ -103,6 +165,8 @@ def test_in_the_last_layer_only_the_first_layer_stays_whole():
     dropping.where.value, dropping.mask.value = "the last hidden layer", 8  # only the fourth on
     figure, said = dropping.draw()
     assert "mask 111 100;" in said
+    assert nodes(figure.axes[0]) == ["1 2", "3 1 2", "2 off off", "2"]
+    assert figure.axes[1].get_title() == "p = 0.5"
     assert drawn_points(figure.axes[1])[0] == pytest.approx([2, 3.5, 3.5])
     ticks = next(line for line in figure.axes[1].lines if line.get_marker() == "|")
     assert sorted(ticks.get_xdata()) == [0, 2, 2, 3, 4, 5, 5, 7]
@@ -112,20 +176,50 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
     dropping = DroppingExplorer()
     dropping.mask.value = 63
     whole = dropping.draw()[0].axes[0]
-    assert sorted(text.get_text() for text in whole.texts) == sorted("1 2 3 1 2 2 1 3 7".split())
-    assert len(whole.lines) == 5 + 6 + 3  # the weights that are not 0
-    assert [line.get_linestyle() for line in whole.lines].count(":") == 3  # those below 0
+    assert nodes(whole) == ["1 2", "3 1 2", "2 1 3", "7"]
+    lines = {
+        (place, end, start): weight
+        for place, weights in enumerate((FIRST, SECOND, LAST[None]))
+        for end, row in enumerate(weights.tolist())
+        for start, weight in enumerate(row)
+        if weight
+    }
+    assert drawn_lines(whole) == lines
+    circles = [dots.get_offsets()[0].tolist() for dots in whole.collections]
+    hidden = [[place, height] for place in (1, 2) for height in (1, 0, -1)]
+    assert circles == [[0, 0.5], [0, -0.5], *hidden, [3, 0]]
+    low, high = whole.get_ylim()
+    assert low < -1 and 1 < high
     dropping.mask.value = 63 - 1
     damaged = dropping.draw()[0].axes[0]
-    assert [text.get_text() for text in damaged.texts].count("off") == 1
-    assert len(damaged.lines) == len(whole.lines) - 4  # two lines into the first value, two out
+    assert nodes(damaged) == ["1 2", "off 1 2", "0 0 3", "3"]
+    off = {(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 1, 0)}  # into the first value, and out of it
+    assert drawn_lines(damaged) == {at: lines[at] for at in lines.keys() - off}
+    edges = [dots.get_linestyle()[0][1] is not None for dots in damaged.collections]
+    assert edges == [False] * 2 + [True] + [False] * 6  # dashed where dropped
+    assert [label.get_text() for label in damaged.get_xticklabels()] == [
+        "inputs",
+        "hidden",
+        "hidden",
+        "output",
+    ]
 
 
 def test_twin_shows_one_mask_and_the_outputs_at_three_probabilities():
-    network, *strips = DroppingExplorer().twin().axes
-    assert [text.get_text() for text in network.texts].count("off") == 6 - MASKS[TWIN_MASK].sum()
+    figure = DroppingExplorer().twin()
+    network, *strips = figure.axes
+    assert [axis.get_xlabel() for axis in strips] == ["", "", "output"]
+    assert [len(part.legends) for part in figure.subfigs] == [0, 1]
+    assert nodes(network) == ["1 2", "3 1 off", "2 off 1", "3"]
     for axis, p in zip(strips, TWIN_P, strict=True):
-        assert drawn_points(axis)[1][1:] == pytest.approx([average((p, p), "inverted"), 7])
+        assert axis.get_title() == f"p = {p}"
+        scale = 1 / (1 - p)
+        for points, each, tested in zip(
+            drawn_points(axis), (1, scale), (7 * (1 - p) ** 2, 7), strict=True
+        ):
+            exact = [by_hand(MASKS[TWIN_MASK].tolist(), each, each)]
+            exact += [mean_by_loop((p, p), each, each), tested]
+            assert points == pytest.approx(exact, rel=1e-5)
 
 
 def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(monkeypatch):

@@ -1139,5 +1139,6 @@ def test_every_exercise_of_the_lessons_has_two_right_and_three_wrong_answers_her
     for module in pkgutil.iter_modules(exercises.__path__, f"{exercises.__name__}."):
         for name, exercise in vars(importlib.import_module(module.name)).items():
             if isinstance(exercise, Exercise):
+                assert exercise.name == name
                 right, wrong = known.get(id(exercise), ([], []))
                 assert len(right) >= 2 and len(wrong) >= 3, f"{module.name}.{name}"

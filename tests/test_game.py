@@ -121,6 +121,18 @@ def test_dots_are_the_data_and_crosses_what_the_generator_makes_of_the_noise():
     torch.testing.assert_close(points(dots), X)
     torch.testing.assert_close(points(crosses), model.train().generate(noise()).detach())
     assert dots.get_marker() != crosses.get_marker()
+    figure = GameFigure(lambda axes: None).figure
+    [legend], [plane, scale] = figure.legends, figure.axes
+    named = {
+        text.get_text(): (handle.get_marker(), handle.get_color(), handle.get_linestyle())
+        for text, handle in zip(legend.get_texts(), legend.legend_handles, strict=True)
+    }
+    for name, line in (("data", dots), ("samples", crosses)):
+        assert named[name] == (line.get_marker(), line.get_color(), "None")
+    assert named["D = 1/2"] == ("None", "black", "--")
+    assert list(named) == ["data", "samples", "where the generator's loss pulls them", "D = 1/2"]
+    assert (plane.get_xlabel(), plane.get_ylabel()) == ("$x_1$", "$x_2$")
+    assert scale.get_ylabel() == "D(x): 1 = taken for real" and scale.get_ylim() == (0, 1)
 
 
 def test_samples_move_only_if_the_generator_learns():
@@ -160,6 +172,7 @@ def test_the_plane_is_shown_from_the_same_to_the_same_place_whatever_is_in_it():
     for shift in (0, 100):
         axes = drawn(gan(), x=X + shift)
         assert axes.get_xlim() == axes.get_ylim() == (-3, 3)
+        assert axes.get_aspect() == 1
 
 
 @pytest.mark.parametrize("place", [(-2.5, 1.0), (0.0, 0.0), (2.9, -2.9), (1.3, 2.2)])
@@ -197,6 +210,8 @@ def test_a_picture_drawn_again_is_the_same_and_what_moved_leaves_nothing_behind(
 
 
 def test_the_scale_and_the_shading_get_lighter_towards_real_and_leave_dots_dark():
+    [image] = drawn(gan()).images
+    assert image.get_cmap() is SHADES
     greys = SHADES(np.linspace(0, 1, 9))[:, 0]
     assert (np.diff(greys) > 0).all()
     assert greys[0] > 0.5  # dots and crosses are darker than the darkest shade
@@ -376,7 +391,7 @@ def test_clicks_and_the_keyboard_put_clouds_that_are_learnt(shown):
     distance = torch.cdist(shown.game.x.cpu(), torch.tensor(shown.clouds))
     assert distance.min(1).values.max() < 6 * 0.15
     assert distance.min(1).indices.bincount().min() > 900
-    assert len(points(shown.figure.axes.lines[0])) == 250
+    torch.testing.assert_close(points(shown.figure.axes.lines[0]), shown.game.x[:250])
     assert "of the samples lie on the data" in shown.dashboard.said.value
     shown.dashboard.buttons["step"].click()
     assert shown.training.index == 1
@@ -388,7 +403,7 @@ def test_a_cross_shows_where_the_keyboard_would_put_a_cloud(shown):
     shown.dashboard.mark[0].value = 1.2
     shown.dashboard.mark[1].value = -0.7
     upright, level = shown.figure.axes.lines[2:]
-    assert (upright.get_xdata()[0], level.get_ydata()[0]) == pytest.approx((1.2, -0.7))
+    assert [*upright.get_xdata(), *level.get_ydata()] == pytest.approx([1.2] * 2 + [-0.7] * 2)
 
 
 def test_undo_takes_the_last_cloud_away_and_clear_all(shown):
@@ -487,8 +502,14 @@ def test_the_twin_shows_the_game_at_the_four_moments():
     for panel, step in zip(panels[:3], TWIN_STEPS, strict=False):
         while game.training.index < step:
             next(game.training)
-        expected = game_picture.samples(game.model, game.z)
-        torch.testing.assert_close(points(panel.lines[1]), expected)
+        expected = drawn(game.model, game.x[:250], game.z)
+        for line, exact in zip(panel.lines, expected.lines, strict=True):
+            torch.testing.assert_close(points(line), points(exact))
+        shades, exact = panel.images[0].get_array(), expected.images[0].get_array()
+        np.testing.assert_allclose(shades, exact, atol=1e-5)
+        assert len(panel.collections) == len(expected.collections)
+    later, last = (points(panel.lines[1]) for panel in panels[2:])
+    assert not torch.equal(later, last)
 
 
 def test_a_short_game_covers_the_ring():

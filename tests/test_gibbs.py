@@ -186,6 +186,8 @@ def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
     faces = [tuple(dots.get_facecolor()[0][:3]) for dots in axis.collections]
     dark = [face == (0, 0, 0) for face in faces]
     assert dark == [text == "1" for text in texts[::2]]
+    inks = [text.get_color() for text in axis.texts[::2]]
+    assert inks == ["white" if black else "black" for black in dark]
     dotted = [line.get_linestyle() == ":" for line in axis.lines]
     assert dotted == (chain.model.W.flatten() < 0).tolist()
     widths = torch.tensor([line.get_linewidth() for line in axis.lines])
@@ -222,6 +224,10 @@ def test_bars_are_the_visits_and_dots_the_exact_probabilities(chain):
         gibbs.visits(chain.history).tolist()
     )
     assert axis.lines[0].get_ydata() == pytest.approx(gibbs.exact(chain.model).numpy())
+    middles = [bar.get_x() + bar.get_width() / 2 for bar in axis.patches]
+    assert middles == pytest.approx(range(16)) and [*axis.lines[0].get_xdata()] == [*range(16)]
+    assert list(axis.get_xticks()) == [*range(16)]
+    assert axis.lines[0].get_label() == "exact p(v)"
     names = [label.get_text() for label in axis.get_xticklabels()]
     assert names == [f"{number:04b}" for number in range(16)]
     said = {text.get_text() for text in axis.get_legend().get_texts()}
@@ -266,6 +272,7 @@ def test_twin_shows_the_first_moments_and_the_visits_whatever_was_pressed(machin
     assert len(machines) == 4
     heights = [bar.get_height() for bar in bars.patches]
     assert heights == pytest.approx(gibbs.visits(history).tolist())
+    assert bars.lines[0].get_ydata() == pytest.approx(gibbs.exact(machine).numpy())
     assert len(chain.history) == 2
 
 

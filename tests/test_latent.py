@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 import torch
 from matplotlib.image import imread
+from matplotlib.markers import MarkerStyle
 
 from genaug_lessons import data
 from genaug_lessons.models.autoencoder import Autoencoder
@@ -16,9 +17,15 @@ from genaug_lessons.widgets import LatentExplorer, explorer
 from genaug_lessons.widgets.latent import codes_of, lattice, neighbours
 
 
+def wide_digits():
+    """Digits without their upper and lowest lines: 6 high, 8 wide."""
+    digits = data.digits()[:60]
+    return data.Dataset(digits.values[:, :, 1:7], digits.y, 10, "unit")
+
+
 @pytest.fixture
 def plane():
-    digits, rng = data.digits()[:60], generator(0)
+    digits, rng = wide_digits(), generator(0)
     model = VAE(digits.shape, hidden=(16,), latent=2, generator=rng)
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)  # codes that lie apart
@@ -41,7 +48,11 @@ def pixels(png: bytes) -> np.ndarray:
 
 
 def shown_picture(figure):
-    return figure.axes[1].images[0].get_array()
+    """What lies beside the map, from black at 0 to white at 1."""
+    [image] = figure.axes[1].images
+    assert (image.get_clim(), image.get_cmap().name) == ((0, 1), "gray")
+    assert image.get_interpolation() == "nearest"
+    return image.get_array()
 
 
 @pytest.mark.parametrize("control", ["across", "up"])
@@ -62,11 +73,23 @@ def test_picture_is_the_decoders_at_the_point_of_the_sliders(plane):
 
 def test_map_shows_every_code_at_its_posterior_mean_with_its_class_number(plane):
     axis = plane.draw()[0].axes[0]
-    drawn = np.concatenate([points.get_offsets() for points in axis.collections])
-    codes = plane.model.encode(data.digits()[:60].values)[0].detach().numpy()
-    assert np.allclose(np.sort(drawn, axis=0), np.sort(codes, axis=0))
-    shapes = {points.get_paths()[0].vertices.tobytes() for points in axis.collections}
-    assert len(shapes) == len(axis.collections) == 10  # no two classes share a marker
+    digits = wide_digits()
+    codes = plane.model.encode(digits.values)[0].detach()
+    for label, points in enumerate(axis.collections):
+        assert np.array_equal(points.get_offsets(), codes[digits.y == label])
+        number = MarkerStyle(f"${label}$")
+        shape = number.get_path().transformed(number.get_transform()).vertices
+        assert np.array_equal(points.get_paths()[0].vertices, shape)
+    assert len(axis.collections) == 10
+
+
+def test_lines_across_the_map_meet_in_a_ring_at_the_point(plane):
+    plane.across.value, plane.up.value = 1.0, -2.0
+    left, right = plane.draw()[0].axes
+    level, upright, ring = left.lines
+    assert set(level.get_ydata()) == {-2} and set(upright.get_xdata()) == {1}
+    assert ring.get_xydata().tolist() == [[1, -2]] and ring.get_markerfacecolor() == "none"
+    assert right.get_title() == "decoded at (1.0, -2.0)"
 
 
 def test_neighbours_are_counted_among_the_nearest_codes():
@@ -91,13 +114,16 @@ def test_lattice_goes_through_the_plane_as_one_reads(plane):
 
 
 def test_twin_shows_the_map_and_the_lattice_of_pictures(plane):
-    left, right = plane.twin().axes
-    assert sum(len(points.get_offsets()) for points in left.collections) == 60
-    tiles = right.images[0].get_array()
-    assert tiles.shape == (99, 99)  # 11 pictures of 8 pixels, each with a grey line
-    assert np.allclose(tiles[:8, 90:98], plane.decoded(2.0, 2.0)[0])
-    assert np.allclose(tiles[9:17, :8], plane.decoded(-2.0, 1.6)[0])
-    assert (tiles[8] == 0.5).all() and (tiles[:, 8] == 0.5).all()
+    figure = plane.twin()
+    left, right = figure.axes
+    drawn = [points.get_offsets().tolist() for points in left.collections]
+    assert drawn == [plane.codes[plane.labels == label].tolist() for label in range(10)]
+    tiles = shown_picture(figure)
+    assert tiles.shape == (77, 99)  # 11 pictures of 6 by 8 pixels, each with a grey line
+    assert np.allclose(tiles[:6, 90:98], plane.decoded(2.0, 2.0)[0], atol=1e-6)
+    assert np.allclose(tiles[7:13, :8], plane.decoded(-2.0, 1.6)[0], atol=1e-6)
+    assert (tiles[6] == 0.5).all() and (tiles[:, 8] == 0.5).all()
+    assert right.images[0].origin == "upper"
     assert np.allclose(right.images[0].get_extent(), (-2.2, 2.2, -2.2, 2.2))
 
 
@@ -138,7 +164,8 @@ def test_data_without_labels_are_refused(plane):
 def test_codes_are_an_autoencoders_own_and_a_vaes_means(plane, codes_without_a_prior):
     x = data.digits()[:60].values
     with torch.no_grad():
-        assert torch.equal(codes_of(plane.model, x), plane.model.encode(x)[0])
+        wide = wide_digits().values
+        assert torch.equal(codes_of(plane.model, wide), plane.model.encode(wide)[0])
         own = codes_without_a_prior.model.encode(x)
     assert torch.equal(codes_of(codes_without_a_prior.model, x), own)
     assert torch.equal(codes_without_a_prior.codes, own)
@@ -163,7 +190,8 @@ def test_without_a_prior_the_window_is_the_square_that_holds_the_codes(codes_wit
         assert slider.min == pytest.approx(middle - reach) and slider.min <= least + 1e-5
         assert slider.max == pytest.approx(middle + reach) and slider.max >= most - 1e-5
         assert slider.value == pytest.approx(middle)
-        assert slider.step < reach / 10
+        assert slider.step == pytest.approx(reach / 30)
+    assert (plane.across.description, plane.up.description) == ("z1", "z2")
     axis = plane.draw()[0].axes[0]
     assert axis.get_xlim()[0] < low[0] and axis.get_xlim()[1] > high[0]
     assert axis.get_ylim()[0] < low[1] and axis.get_ylim()[1] > high[1]

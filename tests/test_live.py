@@ -581,7 +581,13 @@ def test_every_control_has_a_name_and_says_what_it_does(page):
     for name, button in shown.dashboard.buttons.items():
         assert button.description == name.capitalize()
         assert button.icon and len(button.tooltip.split()) > 2
-    assert [each.description for each in shown.dashboard.sliders.values()] == ["learning rate"]
+    [slider] = shown.dashboard.sliders.values()
+    assert (
+        slider.description == "learning rate"
+        and slider.value == shown.training.rates["negative ELBO"]
+    )
+    ends = slider.base**slider.min, slider.base**slider.max
+    assert ends == pytest.approx((slider.value / 100, slider.value * 100))
     assert 'role="status"' in shown.dashboard.said.value
 
 
@@ -607,6 +613,15 @@ def test_the_curves_hold_the_losses_and_the_monitors():
     assert list(monitors.lines["gap"].get_ydata()) == [1, 2, 3, 4]
     styles = {(line.get_color(), line.get_linestyle()) for line in losses.lines.values()}
     assert len(styles) == 2
+    for curves in (losses, monitors):
+        legend = curves.axes.get_legend()
+        drawn = zip(curves.lines.items(), legend.get_texts(), legend.get_lines(), strict=True)
+        for (name, line), text, handle in drawn:
+            assert text.get_text() == name and handle.get_color() == line.get_color()
+            assert line in curves.axes.lines
+        low, high = curves.axes.get_xlim()
+        assert low < 2 and high > 8
+    assert (losses.axes.get_xlabel(), monitors.axes.get_xlabel()) == ("", "step")
 
 
 def test_curves_that_appear_late_get_their_line():
@@ -626,8 +641,11 @@ def test_a_long_history_is_drawn_as_means_over_short_spans():
 
 def test_a_mosaic_puts_the_images_in_rows():
     images = torch.arange(1, 6).float()[:, None, None, None].expand(5, 1, 2, 3)
-    page = pictures.mosaic(images, columns=2)
-    assert page.shape == (1, 8, 7)
+    colours = torch.cat([images, 10 * images, torch.arange(6.0).view(2, 3).expand_as(images)], 1)
+    page = pictures.mosaic(colours, columns=2)
+    assert page.shape == (3, 8, 7)
+    assert page[1, 3].tolist() == [30, 30, 30, 0.5, 40, 40, 40]
+    assert page[2, 3:5].tolist() == [[0, 1, 2, 0.5, 0, 1, 2], [3, 4, 5, 0.5, 3, 4, 5]]
     assert page[0, 0].tolist() == [1, 1, 1, 0.5, 2, 2, 2]
     assert page[0, 3].tolist() == [3, 3, 3, 0.5, 4, 4, 4]
     assert page[0, 7].tolist() == [5, 5, 5, 0.5, 0.5, 0.5, 0.5]
@@ -647,7 +665,6 @@ def test_each_model_gets_the_picture_of_its_samples():
 def test_pictures_of_one_model_are_the_same_and_move_when_it_learns():
     model = vae(generator(0))
     training, axes = steps(model, split().pool, 30), Figure().add_subplot()
-    shown = []
     for _ in range(2):
         pictures.image_samples()(axes, model)
     list(training)
@@ -655,6 +672,21 @@ def test_pictures_of_one_model_are_the_same_and_move_when_it_learns():
     shown = [image.get_array() for image in axes.images]
     assert np.array_equal(shown[0], shown[1])
     assert not np.array_equal(shown[0], shown[2])
+    samples = model.sample(60, generator=generator(0)).clamp(0, 1)
+    assert np.array_equal(shown[2], pictures.mosaic(samples, 10)[0].detach().cpu())
+    assert axes.images[2].get_clim() == (0, 1) and axes.get_title() == "samples"
+
+
+def test_a_conditional_models_pictures_have_a_column_for_each_label():
+    kind = next(kind for kind in KINDS if kind.name == "conditional vae")
+    model, axes = kind.new(), Figure().add_subplot()
+    pictures.image_samples(rows=3, seed=2)(axes, model)
+    labels = torch.arange(model.classes).repeat(3)
+    samples = model.sample(len(labels), label=labels, generator=generator(2)).detach()
+    expected = pictures.mosaic(samples.clamp(0, 1), model.classes)[0]
+    assert np.array_equal(axes.images[0].get_array(), expected.cpu())
+    last = model.classes - 1
+    assert axes.get_title() == f"samples, one column for each label 0 to {last}"
 
 
 def test_points_are_drawn_over_the_data_and_within_its_limits():
@@ -663,7 +695,11 @@ def test_points_are_drawn_over_the_data_and_within_its_limits():
     near = 0.01 * moons().values
     pictures.point_samples(near, count=40)(axes, model)
     data, samples = axes.lines
-    assert (len(data.get_xdata()), len(samples.get_xdata())) == (200, 40)
+    assert np.array_equal(data.get_xydata(), near)
+    expected = model.sample(40, generator=generator(0)).detach().cpu()
+    assert np.array_equal(samples.get_xydata(), expected)
+    assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "samples"]
+    assert (data.get_marker(), samples.get_marker()) == (".", "x")
     low, high = axes.get_xlim()
     assert -0.1 < low < near[:, 0].min() and near[:, 0].max() < high < 0.1
 

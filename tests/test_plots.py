@@ -7,6 +7,7 @@ import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
+from matplotlib.colors import to_hex
 
 from genaug_lessons import plots
 from genaug_lessons.data import Dataset
@@ -50,17 +51,30 @@ def test_grid_shows_the_pictures_row_by_row_and_counts_them():
     )
     drawn = plt.gcf().axes
     for axes, image in zip(drawn, IMAGES, strict=False):
-        np.testing.assert_array_equal(axes.images[0].get_array(), image[0])
-        assert axes.images[0].get_clim() == (0, 1)
+        [shown] = axes.images
+        np.testing.assert_array_equal(shown.get_array(), image[0])
+        look = shown.get_clim(), shown.get_cmap().name, shown.get_interpolation(), shown.origin
+        assert look == ((0, 1), "gray", "nearest", "upper")
+        assert not axes.get_xticks().size and not axes.get_yticks().size
+        assert not any(spine.get_visible() for spine in axes.spines.values())
     assert not any(axes.images for axes in drawn[7:])
     assert [axes.get_ylabel() for axes in drawn[::3]] == ["a", "b", "c"]
 
 
 def test_grid_clips_reads_bytes_and_takes_colours():
-    assert plots.image_grid(IMAGES * 4 - 2).startswith("1 x 7 pictures, 4 x 5 pixels")
-    assert (0 <= axis().images[0].get_array()).all() and (axis().images[0].get_array() <= 1).all()
-    assert plots.image_grid(torch.full((2, 1, 3, 3), 51, dtype=torch.uint8)).endswith("0.20")
-    assert plots.image_grid(torch.ones(2, 3, 4, 4)).endswith("mean brightness 1.00")
+    def shown(images):
+        line = plots.image_grid(images)
+        return line, [np.array(axes.images[0].get_array()) for axes in plt.gcf().axes]
+
+    line, drawn = shown(IMAGES * 4 - 2)
+    assert line.startswith("1 x 7 pictures, 4 x 5 pixels")
+    np.testing.assert_array_equal(drawn, (IMAGES * 4 - 2).clamp(0, 1)[:, 0])
+    line, drawn = shown(torch.full((2, 1, 3, 4), 51, dtype=torch.uint8))
+    assert line.endswith("0.20") and np.allclose(drawn, 0.2)
+    colours = uniform((2, 3, 4, 5), generator(1, "cpu"))
+    line, drawn = shown(colours)
+    assert line.endswith(f"4 x 5 pixels, mean brightness {colours.mean():.2f}")
+    np.testing.assert_array_equal(drawn, colours.movedim(1, 3))
 
 
 def test_grid_outlines_boxes_at_the_edges_of_their_pixels_and_counts_those_with_an_area():
@@ -71,13 +85,8 @@ def test_grid_outlines_boxes_at_the_edges_of_their_pixels_and_counts_those_with_
     drawn = plt.gcf().axes
     assert [len(axes.lines) for axes in drawn] == 7 * [2]
     [box, nothing] = drawn[0].lines
-    assert set(zip(*box.get_data(), strict=True)) == {
-        (0.5, 1.5),
-        (3.5, 1.5),
-        (3.5, 2.5),
-        (0.5, 2.5),
-    }
-    assert len(box.get_xdata()) == 5  # closed
+    corners = [[0.5, 1.5], [3.5, 1.5], [3.5, 2.5], [0.5, 2.5]]
+    assert box.get_xydata().tolist() == [*corners, corners[0]]  # all around
     assert set(nothing.get_xdata()) == {-0.5}
 
 
@@ -89,6 +98,17 @@ def test_wide_pictures_of_a_grid_are_drawn_wider():
     assert wide == pytest.approx(square * (3, 1))
     plots.image_grid(torch.zeros(20, 1, 4, 12))
     assert plt.gcf().get_size_inches()[0] == pytest.approx(9)
+
+
+def test_labels_of_a_grids_rows_have_room_beside_it():
+    plots.image_grid(IMAGES, columns=3)
+    wide, high = plt.gcf().get_size_inches()
+    plots.image_grid(IMAGES, columns=3, rows=["short", "a long label", "b"])
+    figure = plt.gcf()
+    assert figure.get_size_inches()[0] > wide and figure.get_size_inches()[1] == high
+    figure.canvas.draw()
+    left = min(axes.yaxis.label.get_window_extent().x0 for axes in figure.axes[::3])
+    assert left >= 0
 
 
 def test_histories_draw_short_curves_point_by_point():
@@ -103,11 +123,13 @@ def test_histories_draw_short_curves_point_by_point():
 
 
 def test_histories_draw_long_curves_as_means_over_short_spans():
-    line = plots.histories({"loss": np.arange(1000.0)}, ylabel="nats")
-    assert line == f"nats over 1000 steps: loss from 0 to {np.arange(990, 1000).mean():.3g}"
-    drawn = axis().lines[0]
-    assert len(drawn.get_xdata()) == 100 and drawn.get_xdata()[-1] == 1000
-    np.testing.assert_allclose(drawn.get_ydata()[:2], [4.5, 14.5])
+    line = plots.histories({"few": [1.0, 3.0], "loss": np.arange(1005.0)}, ylabel="nats")
+    last = np.arange(990, 1000).mean()  # of whole spans
+    assert line == f"nats over 1005 steps: few from 1 to 3, loss from 0 to {last:.3g}"
+    few, drawn = axis().lines
+    np.testing.assert_array_equal(few.get_xydata(), [[1, 1], [2, 3]])
+    np.testing.assert_array_equal(drawn.get_xdata(), np.arange(10, 1001, 10))
+    np.testing.assert_allclose(drawn.get_ydata(), np.arange(4.5, 1000, 10))
 
 
 def test_curves_pass_through_what_was_measured():
@@ -123,8 +145,9 @@ def test_curves_pass_through_what_was_measured():
         np.testing.assert_array_equal(drawn.get_ydata(), measured)
     assert (axis().get_xlabel(), axis().get_ylabel()) == ("angle (degrees)", "accuracy")
     assert [text.get_text() for text in axis().get_legend().get_texts()] == ["upright", "turned"]
-    looks = {(drawn.get_marker(), drawn.get_linestyle()) for drawn in axis().lines}
-    assert len(looks) == 2 and "None" not in {marker for marker, _ in looks}
+    markers = {drawn.get_marker() for drawn in axis().lines}
+    dashes = {drawn.get_linestyle() for drawn in axis().lines}
+    assert len(markers) == len(dashes) == 2 and "None" not in markers
 
 
 def test_plane_is_the_square_lattice_within_its_extent():
@@ -138,8 +161,23 @@ def test_density_says_where_it_is_highest_and_draws_the_samples():
     line = plots.density(PLANE, BUMP.requires_grad_(), samples=points, about="p")
     assert line == "p over the plane, highest 3 at (0.5, -1.0), 9 samples"
     np.testing.assert_array_equal(axis().lines[0].get_xydata(), points)
+    assert texts(axis().get_legend().get_texts()) == ["samples"] and axis().get_aspect() == 1
     assert plots.density(PLANE, BUMP).endswith("at (0.5, -1.0)")
     assert (axis().get_xlabel(), axis().get_ylabel()) == ("$x_1$", "$x_2$")
+
+
+def test_shades_of_a_density_are_darkest_where_it_is_highest_and_their_scale_names_the_unit():
+    plots.density(PLANE, BUMP, about="p", unit="per cm²")
+    shades, contours = axis().collections
+    assert shades.get_cmap().name == "Greys" and shades.zmax == pytest.approx(3)
+    assert np.array_equal(contours.levels, shades.levels[2::2]) and len(shades.levels) > 10
+    for drawn in (shades, contours):  # bands from their lower edges up, and lines
+        for height, path in zip(drawn.levels, drawn.get_paths(), strict=False):
+            if 1.2 <= height < 3:  # a circle within the picture
+                low, high = path.vertices.min(0), path.vertices.max(0)
+                np.testing.assert_allclose((low + high) / 2, (0.5, -1), atol=0.02)
+                np.testing.assert_allclose(high - low, 2 * np.log(3 / height) ** 0.5, atol=0.02)
+    assert plt.gcf().axes[1].get_ylabel() == "p (per cm²)"
 
 
 def test_samples_are_counted_and_placed():
@@ -158,17 +196,24 @@ def test_layers_stand_above_each_other_and_arrows_go_the_way_that_is_written():
         "2 networks, from the lowest layer up: belief net: v <- h1 -- h2; classifier: x -> y"
     )
     belief, classifier = plt.gcf().axes
+    assert (belief.get_title(), classifier.get_title()) == ("belief\nnet", "classifier")
     texts = [text for text in belief.texts if text.get_text()]
     assert [(text.get_text(), text.xy[1]) for text in texts] == [("v", 0), ("h1", 1), ("h2", 2)]
-    circles = [dots.get_offsets()[:, 1].tolist() for dots in belief.collections]
-    assert circles == [[height] * 3 for height in range(3)]
+    circles = [dots.get_offsets().tolist() for dots in belief.collections]
+    assert circles == [[[x, height] for x in (-1, 0, 1)] for height in range(3)]
+    (left, right), places = belief.get_xlim(), [text.xy[0] for text in texts]
+    assert left < -1 < 1 < min(places) and max(places) < right  # names stand beside the circles
+    assert not belief.axison and not classifier.axison
 
     def ends(axis):
         """The y of each arrow's head or heads, with that of its other end."""
         arrows = [text for text in axis.texts if text.arrow_patch]
         styles = [type(text.arrow_patch.get_arrowstyle()).__name__ for text in arrows]
         places = [(text.xyann[1], text.xy[1]) for text in arrows]  # drawn from, drawn to
-        return list(zip(styles, places, strict=True))[::3]
+        assert [(text.xyann[0], text.xy[0]) for text in arrows[:3]] == [(-1, -1), (0, 0), (1, 1)]
+        of_three = list(zip(styles, places, strict=True))
+        assert of_three[::3] == of_three[1::3] == of_three[2::3]
+        return of_three[::3]
 
     assert ends(belief) == [("CurveFilledA", (0.2, 0.8)), ("Curve", (1.2, 1.8))]
     assert ends(classifier) == [("CurveFilledB", (0.2, 0.8))]
@@ -187,7 +232,11 @@ def test_forest_draws_each_effect_with_its_interval_from_top_to_bottom():
     bottom, top = axis().get_ylim()
     assert bottom > top
     assert list(axis().lines[4].get_xdata()) == [0, 0]
-    assert [text.get_text() for text in axis().texts] == ["+3.0", "-0.3"]
+    assert [(text.get_text(), text.xy, text.xyann) for text in axis().texts] == [
+        ("+3.0", (3.0, 0), (0, 6)),  # a little above its row
+        ("-0.3", (-0.26, 1), (0, 6)),
+    ]
+    assert axis().get_xlabel() == "gain (points)"
 
 
 # --- for every reader
@@ -269,11 +318,30 @@ def test_names_are_drawn_as_they_are_whatever_they_hold(draw, shown):
     assert all(name in line for name in ODD)
 
 
-def test_a_legends_names_stand_beside_their_own_lines():
-    plots.curves([0, 1], {"_up": [1, 2], "down": [2, 1]}, xlabel="a", ylabel="b")
+@pytest.mark.parametrize("draw", [plots.curves, plots.histories])
+def test_a_legends_names_stand_beside_their_own_lines(draw):
+    values = {"_up": [1.0, 2.0], "down": [2.0, 1.0], "level": [3.0, 3.0]}
+    draw(*([[0, 1]] if draw is plots.curves else []), values, xlabel="a", ylabel="b")
     legend = axis().get_legend()
+    assert texts(legend.get_texts()) == list(values)
     for line, handle in zip(axis().lines, legend.legend_handles, strict=True):
         assert (line.get_color(), line.get_marker()) == (handle.get_color(), handle.get_marker())
+        assert line._unscaled_dash_pattern == handle._unscaled_dash_pattern
+
+
+def test_a_legends_names_stand_beside_their_own_points():
+    plots.samples({"data": PAIR, "model": PAIR + 1, "noise": PAIR - 1}, axes=("a", "b"))
+    legend = axis().get_legend()
+    assert texts(legend.get_texts()) == ["data", "model", "noise"]
+    for drawn, handle in zip(axis().collections, legend.legend_handles, strict=True):
+        for part in (drawn, handle):
+            assert len(part.get_paths()) == len(part.get_facecolor()) == 1
+        assert np.array_equal(drawn.get_facecolor(), handle.get_facecolor())
+        assert np.array_equal(drawn.get_paths()[0].vertices, handle.get_paths()[0].vertices)
+    assert (axis().get_xlabel(), axis().get_ylabel()) == ("a", "b")
+    colours = [to_hex(drawn.get_facecolor()[0]) for drawn in axis().collections]
+    assert colours == [colour.lower() for colour in plots.COLOURS[:3]]
+    assert axis().get_aspect() == 1
 
 
 @pytest.mark.parametrize(

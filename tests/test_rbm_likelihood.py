@@ -2,6 +2,7 @@
 
 import copy
 import math
+from functools import partial
 
 import pytest
 import torch
@@ -19,7 +20,6 @@ from boltzmann import (
 from sklearn.neural_network import BernoulliRBM
 
 from genaug_lessons.models import rbm_likelihood
-from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.rbm_likelihood import (
     Annealed,
     annealed_log_partition,
@@ -320,8 +320,13 @@ def test_independent_pixels_have_their_own_likelihood_as_pseudo_likelihood():
     close(pseudo_log_likelihood(model, x), log_likelihood(model, x, log_z=log_partition(model)))
 
 
-def test_pictures_keep_their_shape():
-    model = RBM((1, 2, 2), 3, generator=cpu()).double()
-    x = states(4).view(16, 1, 2, 2)
-    assert log_likelihood(model, x, log_z=0.0).shape == (16,)
-    assert pseudo_log_likelihood(model, x).shape == (16,)
+@pytest.mark.parametrize("classes", [None, 3])
+def test_pictures_have_the_likelihoods_of_their_pixels_in_a_row(classes):
+    model, flat = scrambled((1, 2, 3), 3, classes=classes), scrambled(6, 3, classes=classes)
+    x, log_z = states(6)[:41], log_partition(flat)
+    y = None if classes is None else torch.arange(41) % 3
+    pictures = x.view(41, 1, 2, 3)
+    close(log_partition(model), log_z)
+    for likelihood in (partial(log_likelihood, log_z=log_z), pseudo_log_likelihood):
+        close(likelihood(model, pictures, y), likelihood(flat, x, y))
+    close(base_rates(model, pictures, y), base_rates(flat, x, y))

@@ -346,6 +346,12 @@ def test_samples_have_the_exact_variance_of_the_last_chain_less_its_noise():
     assert abs(x.var() - exact) < 5 * exact * math.sqrt(2 / chains)
 
 
+def test_unless_told_chains_make_20_steps_of_a_fifth_of_their_variance():
+    model = Known(3, generator=cpu())
+    told = model.sample(5, steps=20, step_size=0.2, generator=cpu(1))
+    assert torch.equal(model.sample(5, generator=cpu(1)), told)
+
+
 def test_samples_are_drawn_around_their_own_labels():
     model = Known(1, sigmas=(2.0, 0.1), classes=10, generator=cpu())
     label = torch.arange(10).repeat_interleave(500)

@@ -340,7 +340,12 @@ def test_objective_is_the_mean_over_the_batch_of_beta_kl_minus_likelihood(beta):
 
 
 def test_samples_are_decoded_standard_normal_codes_with_the_labels_asked_for():
-    model = VAE((1, 2, 3), hidden=(5,), latent=2, classes=3, generator=cpu())
+    model = VAE((1, 2, 3), hidden=(5, 4), latent=2, classes=3, generator=cpu())
+    widths = [
+        [layer.in_features for layer in network if isinstance(layer, torch.nn.Linear)]
+        for network in (model.encoder, model.decoder)
+    ]
+    assert widths == [[6 + 3, 5, 4], [2 + 3, 4, 5]]  # mirrored
     label = torch.tensor([2, 0, 1, 1])
     x = model.sample(4, label=label, generator=cpu(5))
     torch.testing.assert_close(x, model.decode(normal((4, 2), cpu(5)), label))

@@ -85,11 +85,13 @@ def test_importance_weighted_is_the_log_of_the_mean_weight_even_where_exp_underf
     torch.testing.assert_close(importance_weighted(weights.log() - 2000), exact - 2000)
 
 
-def test_bound_of_a_generator_is_the_one_of_its_noise():
-    model = VAE(4, hidden=(5,), latent=3, generator=cpu())
+@pytest.mark.parametrize("classes", [None, 3])
+def test_bound_of_a_generator_is_the_one_of_its_noise(classes):
+    model = VAE(4, hidden=(5,), latent=3, classes=classes, generator=cpu())
     x, rng = uniform((6, 4), cpu(1)), cpu(2)
-    weights = torch.stack([log_weights(model, x, None, normal((6, 3), rng)) for _ in range(4)])
-    found = importance_weighted_bound(model, x, draws=4, generator=cpu(2))
+    label = None if classes is None else torch.tensor([2, 0, 1, 1, 0, 2])
+    weights = torch.stack([log_weights(model, x, label, normal((6, 3), rng)) for _ in range(4)])
+    found = importance_weighted_bound(model, x, label, draws=4, generator=cpu(2))
     torch.testing.assert_close(found, importance_weighted(weights))
     assert not found.requires_grad
 
@@ -154,12 +156,13 @@ def test_interpolation_of_the_linear_vae_is_the_straight_line_between_reconstruc
 
 
 def test_interpolation_keeps_the_label_of_a_conditional_model():
-    model = VAE((1, 2, 2), latent=2, classes=3, generator=cpu())
-    x = uniform((2, 1, 2, 2), cpu(1))
+    model = VAE((1, 2, 3), latent=2, classes=3, generator=cpu())
+    x = uniform((2, 1, 2, 3), cpu(1))
     found = model.interpolate(*x, steps=3, label=2)
-    label = torch.tensor([2, 2])
-    ends = model.decode(model.encode(x, label)[0], label)
-    torch.testing.assert_close(found[[0, 2]], ends)
+    label = torch.tensor([2, 2, 2])
+    start, end = model.encode(x, label[:2])[0]
+    codes = torch.stack([start, (start + end) / 2, end])
+    torch.testing.assert_close(found, model.decode(codes, label))
     with pytest.raises(ValueError, match="label must be given"):
         model.interpolate(*x, steps=3)
     with pytest.raises(ValueError, match="steps must be an integer of at least 2, got 1"):

@@ -44,6 +44,7 @@ def pixels(png: bytes) -> np.ndarray:
 
 def arrows_of(axis):
     [quiver] = [part for part in axis.collections if isinstance(part, Quiver)]
+    assert np.allclose(quiver.XY, plane(3.0, 15))
     return np.stack([quiver.U, quiver.V], axis=1)
 
 
@@ -141,7 +142,7 @@ def test_every_control_redraws_the_picture_and_its_sentence(walkers, control, va
 
 def test_it_starts_shaken_at_a_middle_level_before_the_first_step(walkers):
     assert walkers.shaken.value is True and walkers.steps.value == 0
-    assert walkers.steps.max == 100
+    assert walkers.steps.max == 100 and walkers.shaken.description == "walkers' own noise"
     assert walkers.noise.value == pytest.approx(1.0)
     assert [label for label, _ in walkers.noise.options] == ["0.25", "0.6", "1", "1.5"]
 
@@ -196,15 +197,14 @@ def test_twin_shows_three_levels_unshaken_shaken_and_exact(walkers):
     assert [axis.get_title() for axis in axes] == [
         f"{kind}, noise {level}, {own}" for kind, own in rows for level in ("0.25", "1", "1.5")
     ]
-    sigma = walkers.columns[0]
-    exact = TOY.smoothed(sigma).score
-    for axis, score, shaken in (
-        (axes[0], learnt(sigma), False),
-        (axes[3], learnt(sigma), True),
-        (axes[6], exact, True),
-    ):
-        places = chain(walkers, score, sigma, 100, shaken)
+    assert walkers.columns == pytest.approx([0.25, 1, 1.5])
+    for place, axis in enumerate(axes):
+        (kind, own), sigma = rows[place // 3], walkers.columns[place % 3]
+        score = learnt(sigma) if kind == "learnt" else TOY.smoothed(sigma).score
+        places = chain(walkers, score, sigma, 100, own == "shaken")
         assert np.allclose(ends_of(axis), places[-1], atol=1e-3)
+        [path] = paths_of(axis)
+        assert np.allclose(path, places[:, 0], atol=1e-3)
         assert np.allclose(arrows_of(axis), LENGTH * sigma**2 * score(plane(3.0, 15)), atol=1e-5)
 
 

@@ -35,6 +35,7 @@ def test_moving_a_slider_redraws_the_picture_and_its_sentence(turning):
     after = pixels(turning.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
     assert "rotation 45 degrees" in turning.said.value
+    assert turning.picture.value == explorer.png(turning.draw()[0])
 
 
 def test_the_sentence_names_the_classifiers_answer_for_the_turned_picture(turning):
@@ -57,8 +58,9 @@ def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(turning
     turning._ipython_display_()
     [(content, how)] = shown
     assert content[explorer.WIDGET_VIEW]["model_id"] == turning.box.model_id
-    assert pixels(content["image/png"]).std() > 0
-    assert how["metadata"]["image/png"]["alt"] == turning.alt
+    assert content["image/png"] == explorer.png(turning.twin())
+    assert content["text/plain"] == f"explorer: {turning.alt}"
+    assert how["metadata"]["image/png"]["alt"] == turning.alt and how["raw"]
 
 
 def test_the_twin_shows_every_picture_at_every_angle(turning):
@@ -71,7 +73,12 @@ def test_the_twin_shows_every_picture_at_every_angle(turning):
         which, degrees = place // len(TWIN_ANGLES), TWIN_ANGLES[place % len(TWIN_ANGLES)]
         picture = changed(turning.pictures, rotation=degrees)[which]
         np.testing.assert_allclose(axis.images[0].get_array(), picture[0], atol=1e-6)
-        assert axis.get_title().startswith(f"{degrees}°: ")
+        chances, label = turning.model.log_probs(picture[None])[0].exp(), turning.labels[which]
+        wrong = "" if chances.argmax() == label else "  wrong"
+        assert axis.get_title() == f"{degrees}°: {chances.argmax()}{wrong}"
+        frame, bar = axis.patches
+        share = bar.get_width() / frame.get_width()
+        assert share == pytest.approx(chances[label].item(), abs=1e-6)
     assert "3 pictures turned by 0 to 180 degrees" in turning.alt
 
 
