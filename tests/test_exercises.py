@@ -450,6 +450,7 @@ BANK += [
             (any_mode, "ask for a tenth of an equal share"),
             (lambda x, c, r: covered(x, c, r, least=1 / len(c)), "a whole equal share"),
             (lambda x, c, r: covered(x, c, r, least=0.1), "a tenth of all samples"),
+            (lambda x, c, r: covered(x[(torch.cdist(x, c) <= r).any(1)], c, r), "be 2, got 3"),
             (lambda x, c, r: 7, "covered of an even cloud should be 4, got 7"),
             (lambda x, c, r: ..., "not written yet"),
         ],
@@ -535,7 +536,11 @@ BANK += [
     ),
     (
         gaussian_mixtures.responsibilities,
-        [shared_row_by_row, shared_by_masking],
+        [
+            shared_row_by_row,
+            shared_by_masking,
+            lambda a, y: torch.where(y[:, None] == -1, a.softmax(1), torch.eye(3)[y]),
+        ],
         [
             (lambda a, y: a.softmax(0), "each row must sum to 1"),
             (lambda a, y: a.exp(), "divide by their sum"),
@@ -878,6 +883,7 @@ BANK += [
             ),
             (lambda y, p, cut, k: 10 * cutmix_by_pixels(y, p, cut, k), "numbers of pixels"),
             (lambda y, p, cut, k: F.one_hot(y[p], k), "should be"),
+            (lambda y, p, cut, k: cutmix_by_pixels(y, p.argsort(), cut, k), "should be"),
             (lambda y, p, cut, k: cutmix_by_pixels(y, p, cut, k).argmax(1), "should be"),
             (lambda y, p, cut, k: ..., "not written yet"),
         ],
