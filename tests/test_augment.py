@@ -437,6 +437,7 @@ def test_rows_of_one_label_move_its_own_model_and_no_other(per_class):
     ]
     assert moved == [False, True, False]
     assert set(training.losses()) == {"negative ELBO, class 1"}
+    assert per_class.defaults["batch_size"] == 256  # shared out among the classes
 
 
 def test_each_model_learns_the_centre_of_its_class(per_class):

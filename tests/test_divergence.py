@@ -1,8 +1,10 @@
 """A run whose numbers run away is stopped, says so, and leaves the last model that went well."""
 
 import math
+from copy import deepcopy
 
 import pytest
+import torch
 from kinds import kinds, moons, moved, rbm, run, split, vae, weights
 from test_training import Duel, points, steps
 
@@ -37,9 +39,9 @@ class Runaway(Duel):
         return [runaway(objective) for objective in super().objectives()]
 
 
-def whole(done):
+def whole(done, **settings):
     """The weights of a duel after so many steps."""
-    training = steps(Duel(), points(), 10)
+    training = steps(Duel(), points(), 10, **settings)
     for _ in range(done):
         next(training)
     return weights(training.model)
@@ -58,7 +60,8 @@ def test_a_loss_that_is_not_finite_stops_the_loop_and_says_where_and_what_to_try
 
 @over_players
 def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on(player):
-    training = steps(Runaway(5, player=player), points(), 10)
+    fast = {"lr": 0.25}  # so that what the optimisers remember can be seen in the weights
+    training = steps(Runaway(5, player=player), points(), 10, **fast)
     said = f"{player} is nan at step 6 of 10: training is back at step 4"
     with pytest.raises(Diverged, match=said):
         for _ in training:
@@ -67,11 +70,11 @@ def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on
     assert training.index == model.steps_done == 4  # those of step 5 gave the loss at step 6
     assert training.losses().keys() == {"near", "far"}
     assert [len(losses) for losses in training.losses().values()] == [4, 4]
-    assert moved(model, whole(4)) == set()
+    assert moved(model, whole(4, **fast)) == set()
     assert not model.training
     model.wrong_at = ()
     assert [step.index for step in training] == [5, 6, 7, 8, 9, 10]
-    assert moved(model, whole(10)) == set()
+    assert moved(model, whole(10, **fast)) == set()
 
 
 def test_looks_at_lost_steps_are_lost_with_them():
@@ -95,13 +98,14 @@ def test_losses_that_only_some_steps_have_go_back_with_the_others(done):
     of_two = PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
     training = steps(of_two, moons(), 9, batch_size=1)  # a loss of one class in each
     for _ in range(done):
-        before = training.losses()
+        before, remembered = training.losses(), deepcopy(training.update.state_dict())
         next(training)
         training.copies.due_at = 0.0
     next(of_two.parameters()).data.fill_(math.nan)
     with pytest.raises(Diverged, match=f"after step {done}: training is back at step {done - 1}"):
         next(training)
     assert training.losses() == before and len(before) == 2
+    torch.testing.assert_close(training.update.state_dict(), remembered, rtol=0, atol=0)
 
 
 def test_weights_that_run_away_in_the_last_step_are_noticed():

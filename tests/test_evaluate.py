@@ -523,6 +523,10 @@ def test_true_labels_help_and_false_ones_harm(result):
     assert np.mean(result.accuracies["truth"]) > 0.9
 
 
+def test_duplicates_are_half_of_each_batch_and_more_labels_four_fifths_unless_told():
+    assert (Arm.duplicates().share, Arm.more_labels(20).share) == (0.5, 0.8)
+
+
 def test_duplicates_gain_less_than_the_truth(result):
     assert abs(result.gains["duplicates"].mean) < result.gains["truth"].low
 
@@ -556,10 +560,12 @@ def test_every_arm_starts_from_the_same_weights_and_every_draw_from_its_own():
         return made[-1]
 
     settings = {**TOY, "draws": 3, "steps": 1, "make_classifier": remember}
-    study([Arm.duplicates(), Arm("truth", bank=true_labels)], data=toy(), **settings)
-    first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (3, 3))
-    assert (first == first[0]).all()  # (arms, draws, outputs, inputs)
-    assert len(first[0].unique(dim=0)) == 3
+    arms = [Arm.duplicates(), Arm("truth", bank=true_labels)]
+    for draw in (0, 5):
+        study(arms, data=toy(), first_draw=draw, **settings)
+    first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (2, 3, 3))
+    assert (first == first[:, :1]).all()  # (studies, arms, draws, outputs, inputs)
+    assert len(first[:, 0].flatten(0, 1).unique(dim=0)) == 6
 
 
 def test_banks_get_their_own_draw_and_generator_and_are_paid_for(monkeypatch):
