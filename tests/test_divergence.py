@@ -39,9 +39,10 @@ class Runaway(Duel):
         return [runaway(objective) for objective in super().objectives()]
 
 
-def whole(done, **settings):
-    """The weights of a duel after so many steps."""
-    training = steps(Duel(), points(), 10, **settings)
+def whole(done, far=1e-3):
+    """The weights of a duel after so many steps, at this rate of the second player."""
+    training = steps(Duel(), points(), 10)
+    training.rates["far"] = far
     for _ in range(done):
         next(training)
     return weights(training.model)
@@ -60,8 +61,8 @@ def test_a_loss_that_is_not_finite_stops_the_loop_and_says_where_and_what_to_try
 
 @over_players
 def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on(player):
-    fast = {"lr": 0.25}  # so that what the optimisers remember can be seen in the weights
-    training = steps(Runaway(5, player=player), points(), 10, **fast)
+    training = steps(Runaway(5, player=player), points(), 10)
+    training.rates["far"] = 0.5  # at equal rates their distance, and every gradient, is one
     said = f"{player} is nan at step 6 of 10: training is back at step 4"
     with pytest.raises(Diverged, match=said):
         for _ in training:
@@ -70,11 +71,11 @@ def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on
     assert training.index == model.steps_done == 4  # those of step 5 gave the loss at step 6
     assert training.losses().keys() == {"near", "far"}
     assert [len(losses) for losses in training.losses().values()] == [4, 4]
-    assert moved(model, whole(4, **fast)) == set()
+    assert moved(model, whole(4, far=0.5)) == set()
     assert not model.training
     model.wrong_at = ()
     assert [step.index for step in training] == [5, 6, 7, 8, 9, 10]
-    assert moved(model, whole(10, **fast)) == set()
+    assert moved(model, whole(10, far=0.5)) == set()
 
 
 def test_looks_at_lost_steps_are_lost_with_them():
