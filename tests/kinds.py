@@ -54,9 +54,11 @@ def joined() -> data.Dataset:
 
 @cache
 def moons() -> data.Dataset:
-    """Points of the plane in two classes, with ids."""
-    points = data.two_moons().sample(200, generator=generator(0))
-    return replace(points, ids=torch.arange(len(points), device=points.device))
+    """200 points of the plane, 130 of one class and 70 of another, with ids."""
+    points = data.two_moons().sample(400, generator=generator(0))
+    first, second = ((points.y == label).nonzero()[:, 0] for label in range(2))
+    uneven = points[torch.cat([first[:130], second[:70]]).sort().values]
+    return replace(uneven, ids=3 * torch.arange(200, device=points.device).flip(0) + 7)
 
 
 def classifier(rng: torch.Generator, shape=PICTURE, **settings) -> Classifier:

@@ -2,6 +2,7 @@
 
 import itertools
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -157,11 +158,11 @@ def test_noise_has_its_standard_deviation_and_is_clipped():
 
 @pytest.mark.parametrize("transform", [Affine(), Flip(), Crop(), Noise()], ids=repr)
 def test_transform_draws_for_each_example_and_works_on_stacks(transform):
-    x = pictures(1, 1, 6, 6).repeat(30, 1, 1, 1)
+    x = pictures(1, 3, 6, 7).repeat(30, 1, 1, 1)
     found = transform(x, cpu())
     assert found.shape == x.shape
     assert len(found.unique(dim=0)) > 1
-    stacked = Batch(x.view(5, 6, 1, 6, 6), torch.zeros(5, 6, dtype=torch.int64))
+    stacked = Batch(x.view(5, 6, 3, 6, 7), torch.arange(30).view(5, 6))
     changed = transform.on_batch(stacked, cpu())
     assert torch.equal(changed.x.flatten(0, 1), found)
     assert torch.equal(changed.y, stacked.y)
@@ -228,10 +229,15 @@ class Label(Transform):
 
 
 def painted(value, rows=50, stack=None):
-    """Pictures that all hold `value`, which is also their label; a stack of such data sets."""
-    x = torch.full((rows, 1, 2, 2), float(value))
-    one = Dataset(x, torch.full((rows,), value), 2)
-    return one if stack is None else StackedData([one] * stack)
+    """Pictures that hold `value`, their label, and below it a quarter of their set's number."""
+    x, y = torch.full((rows, 1, 2, 2), float(value)), torch.full((rows,), value)
+    sets = [Dataset(x.index_fill(2, torch.tensor(1), k / 4), y, 2) for k in range(stack or 1)]
+    return sets[0] if stack is None else StackedData(sets)
+
+
+def owners(batch):
+    """The number of the data set behind each picture of a stacked batch, (K, B)."""
+    return (4 * batch.x[..., 0, 1, 0]).floor()
 
 
 @pytest.mark.parametrize("stack", [None, 3])
@@ -246,6 +252,8 @@ def test_share_of_every_batch_is_exactly_augmented(share, size, stack):
             assert values.shape == batch.y.shape == ((size,) if stack is None else (stack, size))
             assert (values.sum(-1) == round(share * size)).all()
             assert torch.equal(batch.y.float(), values if source is by_bank else 0 * values)
+            if source is by_bank and stack:  # each member has its own rows and its own bank
+                assert (owners(batch) == torch.arange(3)[:, None]).all()
 
 
 class Lift(Transform):
@@ -270,6 +278,8 @@ def test_with_a_bank_the_transform_changes_the_whole_batch(share, size, stack):
         assert values.shape == batch.y.shape == ((size,) if stack is None else (stack, size))
         assert torch.equal(values.floor(), 10 + batch.y)  # each was changed, once
         assert (batch.y.sum(-1) == round(share * size)).all()  # and the share is the bank's
+        if stack:
+            assert (owners(batch) == 40 + torch.arange(3)[:, None]).all()
     assert lift.rows == [size] * 10
 
 
@@ -316,10 +326,15 @@ def test_share_of_nothing_leaves_the_batches_of_the_data_as_they_are(extra):
 
 @pytest.mark.parametrize("stack", [None, 3])
 def test_labels_become_probabilities_beside_blended_ones(stack):
-    mixed = Augmented(painted(0, stack=stack), transform=Mixup(2), share=0.5)
-    for source in (mixed, Augmented(mixed, bank=painted(1, stack=stack), share=0.25)):
+    plain = painted(1, stack=stack)
+    mixed = Augmented(painted(0, stack=stack), transform=[Mixup(2), Flip()], share=0.5)
+    for source in (
+        mixed,
+        Augmented(mixed, bank=plain, share=0.25),
+        Augmented(plain, bank=mixed, share=0.25),
+    ):
         batch = next(source.batches(8, cpu()))
-        assert batch.y.shape[-2:] == (8, 2)
+        assert batch.y.shape[-2:] == (8, 2) and source.soft_labels
         close(batch.y[..., 1], batch.x[..., 0, 0, 0])
         close(batch.y.sum(-1), torch.ones(batch.y.shape[:-1]))
 
@@ -340,24 +355,28 @@ def test_augmented_data_know_what_they_are_made_of():
     assert set(both.ids.tolist()) == {0, 1, 2, 3, 7, 8}
     assert (both.shape, both.classes, both.support, both.labelled) == ((1, 2, 2), 2, "unit", True)
     assert Augmented(real, transform=Flip()).ids.tolist() == [0, 1, 2, 3]
-    test = Dataset(real.x, real.y, 2, held_out=True)
-    assert Augmented(real, bank=test).held_out and not both.held_out
+    test, unlabelled = Dataset(real.x, real.y, 2, held_out=True), replace(real, y=real.y - 1)
+    assert not both.held_out
+    for mixed in (Augmented(real, bank=test), Augmented(test, bank=real)):
+        assert mixed.held_out and mixed.labelled
+    for mixed in (Augmented(real, bank=unlabelled), Augmented(unlabelled, bank=real)):
+        assert not mixed.labelled and not next(mixed.batches(4, cpu())).labelled
 
 
 # --- banks
 
 
 class Echo(Model):
-    """Samples hold their label, so that nobody can mistake one for another."""
+    """Samples hold half their label, so that nobody can mistake one for another."""
 
-    classes = 3
+    classes, support = 3, "unit"
 
     def __init__(self):
         super().__init__(2)
         self.anchor = nn.Parameter(torch.zeros(()))
 
     def sample(self, n, *, label, generator):
-        return self.labels_for(n, label)[:, None].float().expand(n, 2)
+        return self.labels_for(n, label)[:, None].expand(n, 2) / 2
 
 
 def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw():
@@ -365,7 +384,8 @@ def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw(
     model.seen = torch.tensor([3, 5])
     made = bank(model, per_class=4, generator=cpu())
     assert made.y.bincount().tolist() == [4, 4, 4]
-    assert torch.equal(made.x[:, 0], made.y.float())
+    assert torch.equal(made.x[:, 0], made.y / 2)
+    assert (made.classes, made.support) == (3, "unit")
     assert made.synthetic and made.ids.tolist() == [3, 5]
     assert made[:2].ids.tolist() == [3, 5]  # whatever part is used
 
@@ -380,7 +400,7 @@ def test_unconditional_model_is_refused_with_advice():
 def test_a_bank_without_bounds_makes_the_mixture_unbounded():
     real = Dataset(torch.rand(8, 4), torch.zeros(8).long(), 2, "unit")
     free = Dataset(torch.randn(8, 4), torch.zeros(8).long(), 2, "real")
-    assert Augmented(real, bank=free).support == "real"
+    assert Augmented(real, bank=free).support == Augmented(free, bank=real).support == "real"
     assert Augmented(real, bank=real).support == "unit"
     with pytest.raises(ValueError, match="support"):
         fit(
@@ -417,6 +437,7 @@ def test_rows_of_one_label_move_its_own_model_and_no_other(per_class):
     ]
     assert moved == [False, True, False]
     assert set(training.losses()) == {"negative ELBO, class 1"}
+    assert per_class.defaults["batch_size"] == 256  # shared out among the classes
 
 
 def test_each_model_learns_the_centre_of_its_class(per_class):
@@ -443,14 +464,17 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
         classes = 2
 
         def predict(self, x):
-            return (x[:, 0] > 0).long()
+            return (x[:, 0] > 0.5).long()
 
-    x = normal((10, 2), cpu())
-    pool = Dataset(x, torch.full((10,), -1), 2, ids=torch.arange(10))
-    found = labelled_by(Sign(), pool)
-    assert torch.equal(found.y, (x[:, 0] > 0).long())
-    assert torch.equal(found.ids, pool.ids) and not found.synthetic
-    assert (pool.y == -1).all()
+    x = torch.randint(256, (10, 2), dtype=torch.uint8, generator=cpu())
+    for pool in (
+        Dataset(x, torch.full((10,), -1), 2, "unit", ids=torch.arange(10)),
+        Dataset(x, support="unit"),
+    ):
+        unlabelled, found = pool.y, labelled_by(Sign(), pool)
+        assert torch.equal(found.y, (x[:, 0] > 127).long()) and found.classes == 2
+        assert torch.equal(found.ids, pool.ids) and not found.synthetic
+        assert pool.y is unlabelled and (pool.y is None or (pool.y == -1).all())
 
 
 @pytest.mark.parametrize(

@@ -26,11 +26,11 @@ def loss(model, x, y):
 
 
 def gaussians(n, distance, seed):
-    """Two round Gaussians in the plane whose means are `distance` apart."""
+    """Two round Gaussians in the plane whose means are `distance` apart, around (3, 3)."""
     rng = cpu(seed)
     y = torch.arange(n) % 2
     centre = distance / math.sqrt(8) * (2.0 * y[:, None] - 1)
-    return Dataset(centre + normal((n, 2), rng), y, 2)
+    return Dataset(3 + centre + normal((n, 2), rng), y, 2)
 
 
 def test_loss_is_the_mean_negative_log_probability_of_the_labels_in_nats():
@@ -44,9 +44,11 @@ def test_loss_is_the_mean_negative_log_probability_of_the_labels_in_nats():
 
 def test_loss_of_class_probabilities_is_the_mean_of_the_losses_of_the_classes():
     model = make(hidden=(5,), dropout=0.0)
-    x, weight = normal((1, 4), cpu(1)), torch.tensor([0.2, 0.5, 0.3])
-    each = torch.stack([loss(model, x, torch.tensor([label])) for label in range(3)])
-    torch.testing.assert_close(loss(model, x, weight[None]), weight @ each)
+    x, weight = normal((2, 4), cpu(1)), torch.tensor([[0.2, 0.5, 0.3], [0.7, 0.1, 0.2]])
+    each = torch.tensor(
+        [[loss(model, row[None], torch.tensor([k])).item() for k in range(3)] for row in x]
+    )
+    torch.testing.assert_close(loss(model, x, weight), (weight * each).sum(1).mean())
 
 
 def test_log_probabilities_are_normalised_and_free_of_dropout():
@@ -60,8 +62,8 @@ def test_log_probabilities_are_normalised_and_free_of_dropout():
 
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
 def test_prediction_in_chunks_is_that_of_the_whole(network, monkeypatch):
-    model = make((1, 4, 4), hidden=(5,), network=network)
-    x = normal((23, 1, 4, 4), cpu(1))
+    model = make((2, 4, 6), hidden=(5,), network=network)
+    x = normal((23, 2, 4, 6), cpu(1))
     whole = model.log_probs(x)
     monkeypatch.setattr(classifier, "CHUNK", 5)
     torch.testing.assert_close(model.log_probs(x), whole)
@@ -70,7 +72,7 @@ def test_prediction_in_chunks_is_that_of_the_whole(network, monkeypatch):
 
 def test_accuracy_is_the_share_of_right_answers():
     model = make(hidden=(5,), dropout=0.0)
-    x, y = normal((40, 4), cpu(1)), torch.arange(40) % 3
+    x, y = normal((40, 4), cpu(1)), torch.randint(3, (40,), generator=cpu(2))
     right = sum(model(row[None]).argmax().item() == label for row, label in zip(x, y, strict=True))
     assert 0 < right < 40
     assert model.accuracy(Dataset(x, y, 3)) == pytest.approx(right / 40)
@@ -87,10 +89,10 @@ def test_accuracy_on_two_gaussians_comes_close_to_the_best_possible():
 @pytest.mark.parametrize("network", ["mlp", "cnn"])
 def test_separable_pictures_are_learnt_without_a_mistake(network):
     rng = cpu()
-    x, y = 0.2 * uniform((120, 1, 4, 4), rng), torch.arange(120) % 2
+    x, y = 0.2 * uniform((120, 2, 4, 6), rng), (torch.arange(120) % 3).clamp(max=1)
     x[y == 0, :, :2] += 0.7  # bright above, against bright below
     x[y == 1, :, 2:] += 0.7
-    model = make((1, 4, 4), 2, hidden=(8,), network=network, dropout=0.0)
+    model = make((2, 4, 6), 2, hidden=(8,), network=network, dropout=0.0)
     fit(model, Dataset(x, y, 2), steps=150, lr=0.02, generator=rng, show_progress=False)
     assert torch.equal(model.predict(x), y)
 

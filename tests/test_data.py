@@ -87,6 +87,21 @@ def test_synthetic_rows_keep_all_the_ids_their_generator_saw():
     assert numbers(data.Dataset(x, ids=seen, synthetic=True)[:1]) == numbers(rows(50))
 
 
+@pytest.mark.parametrize(
+    ("support", "wrong"),
+    [("real", math.nan), ("real", -math.inf), ("unit", 1.5), ("unit", -0.5), ("binary", 0.5)],
+)
+def test_one_wrong_value_in_the_last_row_is_found(support, wrong):
+    x = torch.ones(4, 3)
+    x[-1, -1] = wrong
+    with pytest.raises(ValueError, match="x must"):
+        data.Dataset(x, support=support)
+    for label in (-2, 3):
+        with pytest.raises(ValueError, match=f"y must hold labels from 0 to 2, .* {label}"):
+            data.Dataset(x[:3], torch.tensor([1, 0, label]), 3)
+    assert not data.Dataset(x[:3], torch.tensor([1, 0, -1]), 3).labelled
+
+
 def test_a_part_of_a_test_half_is_a_test_half():
     assert split().test[:5].held_out
     assert split().test.to("cpu").held_out
@@ -195,8 +210,11 @@ def test_every_row_left_out_of_a_pass_is_as_likely_to_be_in_the_next():
 
 
 def test_too_few_rows_are_drawn_with_replacement_all_alike():
-    batches = data.row_batches(3, 10, generator(0, "cpu"))
-    drawn = torch.stack(list(islice(batches, 600)))
+    batches = data.row_batches(3, 10, generator(0, "cpu"), stack=(2,))
+    drawn = torch.stack(list(islice(batches, 300)))  # (300, 2, 10)
+    agree = (drawn[:, 0] == drawn[:, 1]).double().mean().item()
+    assert abs(agree - 1 / 3) < 5 * (2 / 9 / 3000) ** 0.5  # apart over the stack
+    drawn = drawn.flatten(0, 1)
     counts, n = drawn.flatten().bincount(minlength=3), 6000
     assert ((counts / n - 1 / 3).abs() < 5 * (2 / 9 / n) ** 0.5).all()
     without_first = (drawn != 0).all(1).double().mean().item()  # (2/3)^10 of the batches
@@ -354,14 +372,14 @@ def test_equal_rows_with_different_labels_stay_on_one_side_too():
 
 
 def test_a_split_of_different_rows_is_what_it_always_was():
-    number = torch.arange(30)
+    number, larger = torch.arange(31), (6, 5, 5)  # of 11, 10 and 10 rows
     y = number % 3
-    order = torch.randperm(30, generator=torch.Generator().manual_seed(20260801))
-    exact = {int(n) for label in range(3) for n in order[y[order] == label][:5]}
+    order = torch.randperm(31, generator=torch.Generator().manual_seed(20260801))
+    exact = {int(n) for label in range(3) for n in order[y[order] == label][: larger[label]]}
     plain = data.Dataset(number.float()[:, None], y, 3)
     train, test = data.halves(plain)
     assert test.x[:, 0].int().tolist() == sorted(exact)
-    assert train.x[:, 0].int().tolist() == sorted({*range(30)} - exact)
+    assert train.x[:, 0].int().tolist() == sorted({*range(31)} - exact)
 
 
 def test_your_own_rows_get_ids_so_that_leaks_are_caught():
@@ -384,15 +402,21 @@ def test_joined_data_hold_both_parts_row_for_row():
     bare = data.join(own_digits(support="unit")[:3], data.Dataset(pool.x, support="unit"))
     assert torch.equal(bare.ids, torch.cat([data.digits().ids[:3], pool.ids]))
     assert not found.labelled
-    assert data.join(labelled, split().test).held_out
+    assert data.join(labelled, split().test).held_out and not found.held_out
+    assert data.join(split().test, pool).held_out
 
 
 def test_a_pool_of_bytes_or_without_any_labels_can_be_joined():
     labelled = data.Dataset(torch.rand(4, 3), torch.tensor([0, 1, 0, 1]), 2, "unit")
-    pool = data.Dataset(torch.tensor([[0, 51, 255]], dtype=torch.uint8), support="unit")
+    pixels = torch.tensor([[0, 51, 255]], dtype=torch.uint8)
+    pool = data.Dataset(pixels, support="unit")
     found = data.join(labelled, pool)
     assert found.y.tolist() == [0, 1, 0, 1, -1]
     assert found.x[4].tolist() == pytest.approx([0, 0.2, 1])
+    in_bytes = data.Dataset(pixels, torch.tensor([1]), 2, "unit")
+    found = data.join(in_bytes, data.Dataset(labelled.x, support="unit"))
+    assert torch.equal(found.x, torch.cat([pixels / 255, labelled.x]))
+    assert data.join(in_bytes, pool).x.dtype == torch.uint8
 
 
 # toys
@@ -476,10 +500,10 @@ def test_rings_and_grids_lie_where_they_say():
         pytest.approx(place, abs=1e-6) for place in ([3, 0], [0, 3], [-3, 0], [0, -3])
     ]
     assert data.grid(2, spacing=4.0).centres.tolist() == [[-2, -2], [-2, 2], [2, -2], [2, 2]]
-    spiral = data.spiral(turns=1.0, radius=2.0)
+    spiral = data.spiral(turns=1.25, radius=2.0)
     assert spiral.centres[[0, 150]].norm(dim=1).tolist() == pytest.approx([0.3, 0.3])
-    assert spiral.centres[149].tolist() == pytest.approx([2, 0], abs=1e-5)
-    assert spiral.centres[299].tolist() == pytest.approx([-2, 0], abs=1e-5)
+    assert spiral.centres[149].tolist() == pytest.approx([0, 2], abs=1e-5)  # counterclockwise
+    assert spiral.centres[299].tolist() == pytest.approx([0, -2], abs=1e-5)
 
 
 def test_toys_have_these_sizes_unless_told():
@@ -594,6 +618,7 @@ def test_pixels_stay_bytes_until_a_batch_is_drawn(root):
     assert batch.x.dtype == torch.float32
     assert batch.x.max() <= 1
     assert torch.equal(train.values, train.x.float() / 255)
+    assert torch.equal(next(train.batches(None, generator(0))).x, train.values)
     rounded = {tuple(row) for row in batch.x.mul(255).round().byte().flatten(1).tolist()}
     assert rounded <= {tuple(row) for row in train.x.flatten(1).tolist()}
 
@@ -658,6 +683,7 @@ def idx(*sizes, magic=2051, content=b""):
     ("sizes", "pixels", "said"),
     [
         ((880, 27, 27), 880 * 27 * 27, r"must hold pictures of \(28, 28\), got \[27, 27\]"),
+        ((880, 28, 27), 880 * 28 * 27, r"must hold pictures of \(28, 28\), got \[28, 27\]"),
         ((880, 1, 784), 880 * 784, r"must hold pictures of \(28, 28\), got \[1, 784\]"),
         ((880, 0, 28), 0, r"must hold pictures of \(28, 28\), got \[0, 28\]"),
         ((-880, -28, 28), 880 * 784, r"must hold pictures of \(28, 28\), got \[-28, 28\]"),

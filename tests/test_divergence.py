@@ -1,67 +1,82 @@
 """A run whose numbers run away is stopped, says so, and leaves the last model that went well."""
 
 import math
+from copy import deepcopy
 
 import pytest
+import torch
 from kinds import kinds, moons, moved, rbm, run, split, vae, weights
 from test_training import Duel, points, steps
 
 from genaug_lessons import evaluate
+from genaug_lessons.augment import PerClass
 from genaug_lessons.copies import Copies
 from genaug_lessons.random import generator
 from genaug_lessons.training import Diverged
 from genaug_lessons.widgets import LiveTraining
 
 INFINITE = float("inf")
+over_players = pytest.mark.parametrize("player", ["near", "far"])
 
 
 class Runaway(Duel):
-    """A duel whose loss is another one from a step on; the weights stay finite."""
+    """A duel in which one loss is another one from a step on; the weights stay finite.
 
-    def __init__(self, from_step, loss=math.nan):
+    Or at some steps only: `wrong_at` holds those that were done before them.
+    """
+
+    def __init__(self, from_step, loss=math.nan, player="near"):
         super().__init__()
-        self.from_step, self.loss = from_step, loss
+        self.wrong_at, self.loss, self.player = range(from_step, 10**9), loss, player
 
     def objectives(self):
-        near, far = super().objectives()
+        def runaway(objective):
+            def loss(batch, rng):
+                added = self.loss if self.steps_done in self.wrong_at else 0
+                return objective.loss(batch, rng) + added
 
-        def runaway(batch, rng):
-            return near.loss(batch, rng) + (self.loss if self.steps_done >= self.from_step else 0)
+            return objective._replace(loss=loss) if objective.name == self.player else objective
 
-        return [near._replace(loss=runaway), far]
+        return [runaway(objective) for objective in super().objectives()]
 
 
-def whole(done):
-    """The weights of a duel after so many steps."""
+def whole(done, far=1e-3):
+    """The weights of a duel after so many steps, at this rate of the second player."""
     training = steps(Duel(), points(), 10)
+    training.rates["far"] = far
     for _ in range(done):
         next(training)
     return weights(training.model)
 
 
+@over_players
 @pytest.mark.parametrize("loss", [math.nan, INFINITE, -INFINITE])
-def test_a_loss_that_is_not_finite_stops_the_loop_and_says_where_and_what_to_try(loss):
-    training = steps(Runaway(4, loss), points(), 10, lr=0.25)
-    said = f"^near is {loss} at step 5 of 10: .* back at step 0, .* try lr below 0.25, or data"
+def test_a_loss_that_is_not_finite_stops_the_loop_and_says_where_and_what_to_try(loss, player):
+    training = steps(Runaway(4, loss, player), points(), 10, lr=0.25)
+    training.rates["near"] = 0.125  # advice goes by the larger one
+    said = f"^{player} is {loss} at step 5 of 10: .* back at step 0, .* try lr below 0.25, or data"
     with pytest.raises(Diverged, match=said):
         list(training)
     assert issubclass(Diverged, FloatingPointError)
 
 
-def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on():
-    training = steps(Runaway(5), points(), 10)
-    with pytest.raises(Diverged, match="near is nan at step 6 of 10: training is back at step 4"):
+@over_players
+def test_the_model_goes_back_to_where_its_losses_were_still_finite_and_can_go_on(player):
+    training = steps(Runaway(5, player=player), points(), 10)
+    training.rates["far"] = 0.5  # at equal rates their distance, and every gradient, is one
+    said = f"{player} is nan at step 6 of 10: training is back at step 4"
+    with pytest.raises(Diverged, match=said):
         for _ in training:
             training.copies.due_at = 0.0  # as if steps were slow: a copy of each
     model = training.model
     assert training.index == model.steps_done == 4  # those of step 5 gave the loss at step 6
     assert training.losses().keys() == {"near", "far"}
     assert [len(losses) for losses in training.losses().values()] == [4, 4]
-    assert moved(model, whole(4)) == set()
+    assert moved(model, whole(4, far=0.5)) == set()
     assert not model.training
-    model.from_step = 99
+    model.wrong_at = ()
     assert [step.index for step in training] == [5, 6, 7, 8, 9, 10]
-    assert moved(model, whole(10)) == set()
+    assert moved(model, whole(10, far=0.5)) == set()
 
 
 def test_looks_at_lost_steps_are_lost_with_them():
@@ -98,6 +113,21 @@ def test_one_can_go_back_to_a_copy_more_than_once():
         assert moments() == kept and moved(training.model, before) == set()
 
 
+@pytest.mark.parametrize("done", [5, 6, 7, 8])
+def test_losses_that_only_some_steps_have_go_back_with_the_others(done):
+    of_two = PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
+    training = steps(of_two, moons(), 9, batch_size=1)  # a loss of one class in each
+    for _ in range(done):
+        before, remembered = training.losses(), deepcopy(training.update.state_dict())
+        next(training)
+        training.copies.due_at = 0.0
+    next(of_two.parameters()).data.fill_(math.nan)
+    with pytest.raises(Diverged, match=f"after step {done}: training is back at step {done - 1}"):
+        next(training)
+    assert training.losses() == before and len(before) == 2
+    torch.testing.assert_close(training.update.state_dict(), remembered, rtol=0, atol=0)
+
+
 def test_weights_that_run_away_in_the_last_step_are_noticed():
     training = steps(Duel(), points(), 1)
     training.rates["far"] = 1e300
@@ -107,28 +137,35 @@ def test_weights_that_run_away_in_the_last_step_are_noticed():
 
 
 def test_weights_that_are_not_finite_at_first_are_not_trained():
-    model = Duel()
-    model.a.data.fill_(math.nan)
-    with pytest.raises(Diverged, match=r"^a is not finite after step 0"):
-        next(steps(model, points(), 3))
+    model = vae(generator(0))
+    *_, (name, last) = model.named_parameters()
+    last.data[-1] = math.nan  # one number of all
+    with pytest.raises(Diverged, match=f"^{name} is not finite after step 0"):
+        next(steps(model, split().pool, 3))
     assert model.steps_done == 0
 
 
+@over_players
 @pytest.mark.parametrize("copies_from", [0, 8])
-def test_losses_on_other_devices_are_looked_at_when_a_copy_is_made(monkeypatch, copies_from):
+def test_losses_on_other_devices_are_looked_at_when_a_copy_is_made(
+    monkeypatch, copies_from, player
+):
     monkeypatch.setattr("genaug_lessons.training.AT_ONCE", ())
-    training = steps(Runaway(5), points(), 20)
-    with pytest.raises(Diverged, match="near is nan at step"):
+    training = steps(Runaway(5, player=player), points(), 20)
+    training.model.wrong_at = (5,)  # long gone when somebody looks
+    with pytest.raises(Diverged, match=f"{player} is nan at step"):
         for step in training:
             training.copies.due_at = 0.0 if step.index >= copies_from else INFINITE
     assert training.index == (4 if copies_from == 0 else 0)
     assert moved(training.model, whole(training.index)) == set()
 
 
-def test_losses_on_other_devices_are_looked_at_in_the_end(monkeypatch):
+@over_players
+def test_losses_on_other_devices_are_looked_at_in_the_end(monkeypatch, player):
     monkeypatch.setattr("genaug_lessons.training.AT_ONCE", ())
-    training = steps(Runaway(5), points(), 7)
-    with pytest.raises(Diverged, match="near is nan at step"):
+    training = steps(Runaway(5, player=player), points(), 9)
+    training.model.wrong_at = (5,)
+    with pytest.raises(Diverged, match=f"{player} is nan at step"):
         for _ in training:
             training.copies.due_at = INFINITE
     assert training.index == 0
@@ -174,7 +211,7 @@ def test_live_training_that_diverges_has_failed_and_says_why_and_goes_on_when_as
         shown.run()
     assert (shown.state, type(shown.error)) == ("failed", Diverged)
     assert shown.sentence().startswith(f"failed at step {training.index} of 10")
-    training.model.from_step = 99
+    training.model.wrong_at = ()
     assert shown.run().startswith("done at step 10 of 10")
 
 
@@ -187,7 +224,7 @@ def test_the_curves_forget_the_steps_that_were_lost():
     figure.png()
     with pytest.raises(Diverged):
         next(training)
-    training.model.from_step = 99
+    training.model.wrong_at = ()
     training.model.a.data += 1.0  # the next loss is another than that of the lost step
     next(training)
     figure.png()

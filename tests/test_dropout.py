@@ -228,7 +228,7 @@ def test_max_norm_cuts_long_incoming_vectors_to_the_limit_and_leaves_the_others(
 
 
 def test_max_norm_of_a_convolution_takes_all_inputs_of_a_channel_together():
-    weight = doubles(5, 3, 3, 3)
+    weight = doubles(5, 2, 4, 3)
     found = max_norm(weight, 1.0)
     lengths = found.square().sum((1, 2, 3)).sqrt()
     torch.testing.assert_close(lengths, torch.ones(5).double())

@@ -1,5 +1,7 @@
 """A stacked ensemble is its members, side by side: same outputs, same training, own data."""
 
+from dataclasses import replace
+
 import pytest
 import torch
 from kinds import PICTURE, classifier, ensemble, run, scramble, split, stacked, weights
@@ -29,8 +31,8 @@ def members(network, **settings):
 
 @over_networks
 def test_stacked_forward_is_each_members_own(network):
-    models = members(network)
-    x = normal((3, 6, 1, 8, 8), generator(1)).double()
+    models = members(network, shape=(2, 8, 5))
+    x = normal((3, 6, 2, 8, 5), generator(1)).double()
     logits = Ensemble(models)(x)
     assert logits.shape == (3, 6, 10)
     for k, model in enumerate(models):
@@ -41,12 +43,13 @@ def test_stacked_forward_is_each_members_own(network):
 def test_members_learn_from_given_batches_exactly_as_they_would_alone(network):
     models = members(network)
     together = Ensemble(models)
-    settings = {"lr": 1e-2, "betas": (0.9, 0.999), "weight_decay": 0.01}
-    stack = GradientUpdate(together.objectives(), **settings)
-    alone = [GradientUpdate(model.objectives(), **settings) for model in models]
+    stack = GradientUpdate(together.objectives(), **TRAINING)
+    alone = [GradientUpdate(model.objectives(), **TRAINING) for model in models]
     batches, rng = stacked().batches(16, generator(0)), generator(1)
-    for _ in range(5):
+    for step in range(5):
         x, y, _ = next(batches)
+        if step == 3:  # class probabilities, such as Mixup makes
+            y = normal((3, 16, 10), rng).double().softmax(-1)
         loss = stack(Batch(x.double(), y), rng)["cross-entropy"]
         losses = [
             update(Batch(x[k].double(), y[k]), rng)["cross-entropy"]
@@ -87,6 +90,7 @@ def test_dropout_masks_differ_between_members():
 def test_each_member_goes_through_its_own_rows_in_its_own_order():
     x, y = torch.arange(8.0)[:, None], torch.arange(8)
     parts = [Dataset(x, y, 8), Dataset(x + 10, 7 - y, 8)]
+    assert torch.equal(StackedData(parts).ids, torch.cat([part.ids for part in parts]))
     batches = StackedData(parts).batches(4, generator(0, "cpu"))
     first, second = next(batches), next(batches)
     x, y = torch.cat([first.x, second.x], dim=1)[..., 0], torch.cat([first.y, second.y], dim=1)
@@ -98,16 +102,23 @@ def test_each_member_goes_through_its_own_rows_in_its_own_order():
 
 def test_bytes_stay_bytes_until_a_batch_is_drawn():
     x = torch.tensor([[0], [51], [255]], dtype=torch.uint8)
-    stack = StackedData([Dataset(x, torch.tensor([0, 1, 1]), 2, "unit")] * 2)
+    stack = StackedData([Dataset(part, torch.tensor([0, 1, 1]), 2, "unit") for part in (x, x // 5)])
     batch = next(stack.batches(3, generator(0, "cpu")))
     assert stack.x.dtype == torch.uint8
-    assert batch.x.flatten(1).sort().values.tolist() == [pytest.approx([0, 0.2, 1])] * 2
+    for found, last in zip(batch.x.flatten(1).sort().values.tolist(), (1, 0.2), strict=True):
+        assert found == pytest.approx([0, last / 5, last], abs=1e-3)
 
 
 def test_a_stack_knows_every_row_behind_it():
     expected = {row for draw in range(3) for row in split(draw).labelled.ids.tolist()}
     assert set(stacked().ids.tolist()) == expected
-    assert StackedData([split().test[:9]] * 2).held_out
+    first, test = split().labelled[:9], split().test[:9]
+    for parts in ([first, test], [test, first]):  # one of them is enough
+        assert StackedData(parts).held_out and StackedData(parts).labelled
+    some = replace(first, y=first.y - 1)  # no label where there was the first class
+    for parts in ([first, some], [some, first]):
+        assert not StackedData(parts).labelled and not StackedData(parts).held_out
+        assert not next(StackedData(parts).batches(4, generator(0))).labelled
 
 
 def test_an_ensemble_predicts_for_more_rows_than_it_takes_at_once():
@@ -209,12 +220,12 @@ BY_HAND = {
         nn.Linear(24, 10),
     ),
     "convolutions with steps, groups and gaps": lambda: (
-        nn.Conv2d(1, 4, 3, stride=2, padding=1, bias=False),
+        nn.Conv2d(1, 4, (3, 2), stride=(2, 1), padding=(1, 0), bias=False),
         nn.ReLU(),
-        nn.Conv2d(4, 6, 2, groups=2, dilation=2),
+        nn.Conv2d(4, 6, 2, groups=2, dilation=(2, 1)),
         nn.Conv2d(6, 6, 3, padding="same", groups=3),
         nn.Flatten(),
-        nn.Linear(24, 10),
+        nn.Linear(72, 10),
     ),
     "a frozen layer": lambda: frozen(
         nn.Flatten(), nn.Linear(PIXELS, 32), nn.ReLU(), nn.Linear(32, 10), kept=[1]

@@ -398,7 +398,7 @@ class Recorder(Classifier):
         return super().predict(x)
 
 
-def brightness(x, shape=(1, 16, 12)):
+def brightness(x, shape=(2, 16, 12)):
     """A test half of pictures of one brightness, 500 of them."""
     return Dataset(torch.full((500, *shape), x), torch.arange(500) % 2, 2)
 
@@ -410,8 +410,8 @@ def corrupted(test):
 
 
 def test_clean_entry_is_the_accuracy_and_ensembles_get_a_number_for_each_model():
-    test = Dataset(uniform((60, 1, 6, 6), cpu(1)), torch.arange(60) % 3, 3)
-    models = [Classifier((1, 6, 6), classes=3, generator=rng) for rng in spawn(cpu(), 4)]
+    test = Dataset(uniform((60, 1, 6, 8), cpu(1)), torch.arange(60) % 5 % 3, 3)
+    models = [Classifier((1, 6, 8), classes=3, generator=rng) for rng in spawn(cpu(), 4)]
     alone = [under_corruptions(model, test, generator=cpu(2)) for model in models]
     together = under_corruptions(Ensemble(models), test, generator=cpu(2))
     assert set(together) == {
@@ -434,28 +434,30 @@ def test_corruptions_have_the_strength_they_say():
     expected = Normal(0.0, 0.3).cdf(torch.tensor(-0.5)) * 2  # clipped to black or white
     extreme = (noise.abs() == 0.5).float()
     assert (extreme.mean() - expected).abs() < 5 * extreme.std() / len(noise) ** 0.5
-    torch.testing.assert_close(grey["as it is"], torch.full((500, 1, 16, 12), 0.5))
+    torch.testing.assert_close(grey["as it is"], torch.full((500, 2, 16, 12), 0.5))
 
     ramp = Dataset(torch.linspace(0, 1, 64).view(1, 1, 8, 8), torch.tensor([0]), 2)
     torch.testing.assert_close(corrupted(ramp)["low contrast"], 0.35 + 0.3 * ramp.x)
 
 
 def test_occlusion_hides_one_square_anywhere_of_a_quarter_of_the_side():
-    hidden = corrupted(brightness(1.0))["occlusion"][:, 0] == 0  # (500, 16, 12)
+    hidden = corrupted(brightness(1.0))["occlusion"] == 0
+    assert torch.equal(hidden[:, 0], hidden[:, 1])
+    hidden = hidden[:, 0]  # (500, 16, 12)
     assert (hidden.sum((1, 2)) == 9).all()
     assert (hidden.any(1).sum(1) == 3).all() and (hidden.any(2).sum(1) == 3).all()
     assert hidden.any(0).all()
 
 
 def test_shift_and_rotation_keep_within_their_bounds():
-    x = torch.zeros(500, 1, 13, 13)
-    x[:, :, 6, 6] = 1  # a dot in the middle stays there when turned
-    found = corrupted(Dataset(x, torch.arange(500) % 2, 2))
-    torch.testing.assert_close(found["rotation"][:, :, 6, 6], torch.ones(500, 1), atol=1e-4, rtol=0)
-    place = torch.arange(13.0) - 6
-    right, down = ((found["shift"][:, 0].sum(axis) * place).sum(1) for axis in (1, 2))
-    for moved in (right, down):
-        assert 0.9 * 13 / 6 < moved.abs().max() <= 13 / 6 + 1e-4
+    for size in ((17, 13), (13, 17)):
+        x, places = torch.zeros(500, 1, *size), [torch.arange(side) - side // 2 for side in size]
+        x[:, :, size[0] // 2, size[1] // 2] = 1  # a dot in the middle stays there when turned
+        found = corrupted(Dataset(x, torch.arange(500) % 2, 2))
+        torch.testing.assert_close(found["rotation"] * x, x, atol=1e-4, rtol=0)
+        for axis, place in zip((2, 1), places, strict=True):
+            moved = (found["shift"][:, 0].sum(axis) * place).sum(1)
+            assert 0.9 * 13 / 6 < moved.abs().max() <= 13 / 6 + 1e-4  # of the shorter side
 
 
 def test_a_test_set_that_could_not_be_scored_on_is_refused_before_any_training():
@@ -521,6 +523,10 @@ def test_true_labels_help_and_false_ones_harm(result):
     assert np.mean(result.accuracies["truth"]) > 0.9
 
 
+def test_duplicates_are_half_of_each_batch_and_more_labels_four_fifths_unless_told():
+    assert (Arm.duplicates().share, Arm.more_labels(20).share) == (0.5, 0.8)
+
+
 def test_duplicates_gain_less_than_the_truth(result):
     assert abs(result.gains["duplicates"].mean) < result.gains["truth"].low
 
@@ -554,21 +560,23 @@ def test_every_arm_starts_from_the_same_weights_and_every_draw_from_its_own():
         return made[-1]
 
     settings = {**TOY, "draws": 3, "steps": 1, "make_classifier": remember}
-    study([Arm.duplicates(), Arm("truth", bank=true_labels)], data=toy(), **settings)
-    first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (3, 3))
-    assert (first == first[0]).all()  # (arms, draws, outputs, inputs)
-    assert len(first[0].unique(dim=0)) == 3
+    arms = [Arm.duplicates(), Arm("truth", bank=true_labels)]
+    for draw in (0, 5):
+        study(arms, data=toy(), first_draw=draw, **settings)
+    first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (2, 3, 3))
+    assert (first == first[:, :1]).all()  # (studies, arms, draws, outputs, inputs)
+    assert len(first[:, 0].flatten(0, 1).unique(dim=0)) == 6
 
 
-def test_banks_get_their_own_draw_and_generator_and_are_paid_for():
-    asked, worked = [], []
+def test_banks_get_their_own_draw_and_generator_and_are_paid_for(monkeypatch):
+    asked, worked, sources = [], [], trained(monkeypatch)
 
     def make(split, rng):
         start = time.process_time()
         asked.append((split.draw, uniform((1,), rng).item(), str(split.labelled.ids.tolist())))
         sum(range(1_000_000))
         worked.append(time.process_time() - start)
-        return split.candidates
+        return split.labelled
 
     settings = {**TOY, "draws": 3, "steps": 1, "first_draw": 4}
     found = study([Arm("slow", bank=make)], data=toy(), **settings)
@@ -576,6 +584,7 @@ def test_banks_get_their_own_draw_and_generator_and_are_paid_for():
     assert draws == (4, 5, 6)
     assert len(set(numbers)) == len(set(rows)) == 3
     assert found.seconds["slow"] > sum(worked)
+    assert torch.equal(sources[-1].bank.x, sources[0].x)  # each model gets the bank of its draw
 
 
 def as_study(split, rng):
@@ -633,9 +642,9 @@ def test_a_start_that_knows_more_than_the_labelled_rows_gains():
 
 
 def test_a_start_that_has_seen_test_rows_is_a_leak():
-    def cheat(split, rng):
+    def cheat(split, rng):  # in the last draw alone
         model = as_study(split, rng)
-        model.seen = split.test.ids[-1:]
+        model.seen = split.test.ids[-1:] if split.draw == 11 else None
         return model
 
     with pytest.raises(Leak, match="1 of the 150 rows"):
@@ -693,10 +702,11 @@ def test_train_and_test_can_come_apart():
 
 @pytest.mark.parametrize("disguised", [False, True])
 def test_bank_of_test_rows_is_a_leak(disguised):
-    def cheat(split, _):
-        return replace(split.test, held_out=not disguised)
+    def cheat(split, _):  # in the last draw alone
+        test = replace(split.test, held_out=not disguised)
+        return test if split.draw == 11 else split.candidates
 
-    with pytest.raises(Leak):
+    with pytest.raises(Leak, match="arm 'cheat' has seen 150 of the 150 rows"):
         study([Arm("cheat", bank=cheat)], data=toy(), **{**TOY, "steps": 1})
 
 
@@ -852,11 +862,19 @@ def test_table_holds_accuracy_gain_interval_cost_and_verdict():
 
 
 def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
-    monkeypatch.setattr(plots, "forest", lambda points, xlabel: f"{xlabel}: {[*points]}")
+    shown = []
+
+    def forest(points, xlabel):
+        shown.append((points, xlabel))
+        return "drawn"
+
+    monkeypatch.setattr(plots, "forest", forest)
     KNOWN._ipython_display_()
-    table, line = capsys.readouterr().out.rsplit("\n", 2)[:2]
-    assert table == str(KNOWN)
-    assert line == "gain in accuracy over none (percentage points): ['affine']"
+    assert capsys.readouterr().out == f"{KNOWN}\ndrawn\n"
+    [(points, xlabel)] = shown
+    assert xlabel == "gain in accuracy over none (percentage points)"
+    half = stats.t.ppf(0.975, 1)
+    assert points == {"affine": pytest.approx((11, 11 - half, 11 + half))}
 
 
 @pytest.mark.parametrize(

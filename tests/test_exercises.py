@@ -450,7 +450,10 @@ BANK += [
             (any_mode, "ask for a tenth of an equal share"),
             (lambda x, c, r: covered(x, c, r, least=1 / len(c)), "a whole equal share"),
             (lambda x, c, r: covered(x, c, r, least=0.1), "a tenth of all samples"),
-            (lambda x, c, r: covered(x[(torch.cdist(x, c) <= r).any(1)], c, r), "be 2, got 3"),
+            (
+                lambda x, c, r: covered(x[(torch.cdist(x, c) <= r).any(1)], c, r),
+                "ask for the distance",
+            ),
             (lambda x, c, r: 7, "covered of an even cloud should be 4, got 7"),
             (lambda x, c, r: ..., "not written yet"),
         ],

@@ -21,6 +21,8 @@ from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
 ROWS, SIZE, COUNT = 400, 3, 4
+CLASSES, OF_EACH = 2, 3  # where a mixture knows classes, and its components of each
+OWNER = torch.tensor([0, 0, 0, 1, 1, 1])
 EXACT = {"rtol": 0, "atol": 1e-10}
 
 
@@ -45,14 +47,19 @@ def mixture_of(pi, mu, Sigma, **settings):
     return model
 
 
-def rows(count=ROWS, seed=1):
+def mixture_of_classes(pi, mu, Sigma, **settings):
+    """The same of two classes, three components for each."""
+    return mixture_of(pi, mu, Sigma, components=OF_EACH, classes=CLASSES, **settings)
+
+
+def rows(count=ROWS, seed=1, size=SIZE):
     """Rows of a mixture that is not the one in `parameters`, float64."""
-    return mixture_of(*parameters(seed=seed)).sample(count, generator=cpu(seed))
+    return mixture_of(*parameters(seed=seed, size=size)).sample(count, generator=cpu(seed))
 
 
-def scattered_labels(count=ROWS, classes=2):
-    """Labels of which many are missing."""
-    return torch.randint(-1, classes, (count,), generator=cpu(5))
+def scattered_labels():
+    """Labels of which many are missing, and twice as many are 0 as are 1."""
+    return torch.tensor([-1, 0, 0, 1])[torch.randint(4, (ROWS,), generator=cpu(5))]
 
 
 def same_in_sklearn(pi, mu, Sigma, covariance="full", passes=0):
@@ -95,13 +102,15 @@ def close(found, expected, **tolerance):
 # the density
 
 
-def test_log_gaussian_is_that_of_scipy_in_several_blocks(monkeypatch):
+@pytest.mark.parametrize("size", [1, 2, 3, 8])
+def test_log_gaussian_is_that_of_scipy_in_several_blocks(monkeypatch, size):
     monkeypatch.setattr(gaussians, "ROWS", 150)
-    _, mu, Sigma = parameters()
-    signs = torch.tensor([1, -1, 1])  # L L' is the same for all
-    found = log_gaussian(rows(), mu, torch.linalg.cholesky(Sigma) * signs)
+    _, mu, Sigma = parameters(size=size)
+    signs = torch.tensor([1, -1, 1] * 3)[:size]  # L L' is the same for all
+    x = rows(size=size)
+    found = log_gaussian(x, mu, torch.linalg.cholesky(Sigma) * signs)
     for k in range(COUNT):
-        close(found[:, k], multivariate_normal(mu[k], Sigma[k]).logpdf(rows()))
+        close(found[:, k], multivariate_normal(mu[k], Sigma[k]).logpdf(x))
 
 
 def test_a_density_far_from_zero_keeps_its_digits():
@@ -128,6 +137,14 @@ def test_log_density_is_that_of_scikit_learn():
     found = e_step(found.log_joint(rows()))[0]
     close(found, theirs.predict_proba(rows()))
     close(found.sum(1), torch.ones(ROWS).double())
+
+
+def test_chances_of_a_class_are_those_of_its_components_together():
+    model = mixture_of_classes(*parameters(6))
+    r = e_step(model.log_joint(rows()))[0]
+    chances = torch.stack([r[:, OWNER == label].sum(1) for label in range(CLASSES)], 1)
+    close(model.log_probs(rows()).exp(), chances)
+    assert torch.equal(model.predict(rows()), chances.argmax(1))
 
 
 def test_gradient_of_a_log_density_is_the_score_of_the_mixture(monkeypatch):
@@ -207,10 +224,10 @@ def literal_pass(x, y, owner, pi, mu, Sigma):
 
 
 def test_a_pass_with_few_labels_is_the_one_written_row_by_row():
-    start, y = parameters(), scattered_labels()
-    model = mixture_of(*start, components=2, classes=2)
+    start, y = parameters(6), scattered_labels()
+    model = mixture_of_classes(*start)
     [loss] = passes(model, rows(), y)
-    numbers = [part.numpy() for part in (rows(), y, torch.tensor([0, 0, 1, 1]), *start)]
+    numbers = [part.numpy() for part in (rows(), y, OWNER, *start)]
     pi, mu, Sigma, expected = literal_pass(*numbers)
     close(model.pi, pi)
     close(model.mu, mu)
@@ -239,17 +256,17 @@ def test_an_m_step_in_blocks_is_the_whole(monkeypatch):
 
 
 def test_clamped_rows_belong_to_their_class_alone():
-    owner, y = torch.tensor([0, 0, 1, 1]), torch.tensor([1, -1, 0])
-    r = e_step(clamp(torch.zeros(3, 4), y, owner))[0]
-    close(r, [[0, 0, 0.5, 0.5], [0.25] * 4, [0.5, 0.5, 0, 0]], atol=1e-7)
+    owner, y = torch.tensor([0, 1, 1]), torch.tensor([1, -1, 0, 1])
+    r = e_step(clamp(torch.zeros(4, 3), y, owner))[0]
+    close(r, [[0, 0.5, 0.5], [1 / 3] * 3, [1, 0, 0], [0, 0.5, 0.5]], atol=1e-7)
 
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 @pytest.mark.parametrize("y", [None, scattered_labels()], ids=["no labels", "few labels"])
 def test_no_pass_raises_the_loss_and_the_mixture_keeps_the_mean(covariance, y):
-    pi, mu, Sigma = parameters()
-    groups = {} if y is None else {"components": 2, "classes": 2}
-    model = mixture_of(pi, mu, constrain(Sigma, pi, covariance), covariance=covariance, **groups)
+    pi, mu, Sigma = parameters(6)
+    make = mixture_of if y is None else mixture_of_classes
+    model = make(pi, mu, constrain(Sigma, pi, covariance), covariance=covariance)
     losses = passes(model, rows(), y, count=30)
     assert np.diff(losses).max() < 1e-9
     assert losses[0] - losses[-1] > 0.01
@@ -339,13 +356,13 @@ def test_samples_on_the_line_follow_the_distribution_function():
 
 
 def test_samples_of_a_label_come_from_the_components_of_its_class():
-    pi, mu, Sigma = parameters()
-    model = mixture_of(pi, mu, Sigma, components=2, classes=2)
-    label = torch.arange(40_000) % 2
-    x = model.sample(len(label), label=label, generator=cpu())
-    for y, own in ((0, slice(0, 2)), (1, slice(2, 4))):
+    pi, mu, Sigma = parameters(6)
+    label = torch.tensor([1, 0, 1]).repeat(10_000)
+    x = mixture_of_classes(pi, mu, Sigma).sample(len(label), label=label, generator=cpu())
+    for y in range(CLASSES):
+        own, found = OWNER == y, x[label == y]
         mean = pi[own] @ mu[own] / pi[own].sum()
-        five_errors(x[label == y].mean(0), mean, x[label == y].std(0) / 20_000**0.5)
+        five_errors(found.mean(0), mean, found.std(0) / len(found) ** 0.5)
 
 
 # the start
@@ -371,17 +388,18 @@ def test_later_rows_to_start_from_are_far_from_all_before():
 
 
 def test_every_component_starts_from_the_rows_nearest_to_its_centre():
-    x = torch.cat([normal((50, 2), cpu()) + torch.tensor(at) for at in ((0.0, 9.0), (9.0, 0.0))])
+    corners = torch.tensor([[0.0, 9.0], [9.0, 0.0]]).repeat_interleave(torch.tensor([60, 40]), 0)
+    x = corners + normal((100, 2), cpu()) @ torch.tensor([[1.0, 0.5], [0.0, 0.5]])
     means = torch.tensor([[8.0, 1.0], [1.0, 8.0]])
     for given in (means, means.flip(0), None):
         model = GaussianMixture(2, components=2, sphere=0.0, means=given, generator=cpu())
         model.start(x, None, cpu())
         order = (model.mu if given is None else given)[:, 1].argsort()
-        close(model.mu[order], torch.stack([x[50:].mean(0), x[:50].mean(0)]), atol=1e-5)
-        within = sum(part.T.cov(correction=0) for part in x.split(50)) / 2
+        close(model.mu[order], torch.stack([x[60:].mean(0), x[:60].mean(0)]), atol=1e-5)
+        within = 0.6 * x[:60].T.cov(correction=0) + 0.4 * x[60:].T.cov(correction=0)
         expected = 0.5 * within + 0.5 * within.trace() / 2 * torch.eye(2)
         close(model.Sigma, expected.expand(2, 2, 2), atol=1e-5)
-        close(model.pi, torch.full((2,), 0.5), atol=1e-6)
+        close(model.pi[order], torch.tensor([0.4, 0.6]), atol=1e-6)
 
 
 def test_one_component_of_each_class_starts_at_the_mean_of_its_labelled_rows():
@@ -398,12 +416,13 @@ def test_one_component_of_each_class_starts_at_the_mean_of_its_labelled_rows():
 
 
 def test_components_of_a_class_start_within_it():
-    x = torch.cat([normal((40, 1), cpu()) + at for at in (0.0, 30.0, 10.0, 20.0)])
-    y = torch.tensor([0, 0, 1, 1]).repeat_interleave(40)
+    x = torch.cat([normal((40, 1), cpu()) + at for at in (0.0, 30.0, 10.0, 50.0, 20.0, 40.0)])
+    y = torch.tensor([0, 0, 1, 1, 1, 0]).repeat_interleave(40)
     for seed in range(5):
-        model = GaussianMixture(1, components=2, classes=2, generator=cpu())
+        model = GaussianMixture(1, components=3, classes=2, generator=cpu())
         model.start(x, y, cpu(seed))
-        assert model.mu.round(decimals=-1).view(2, 2).sort().values.tolist() == [[0, 30], [10, 20]]
+        starts = model.mu.round(decimals=-1).view(2, 3).sort().values
+        assert starts.tolist() == [[0, 30, 40], [10, 20, 50]]
 
 
 # through the trainer

@@ -1,6 +1,7 @@
 """A bank between codes: where its examples lie, which rows it comes from, what it refuses."""
 
 import math
+from dataclasses import replace
 
 import pytest
 import torch
@@ -13,34 +14,37 @@ from genaug_lessons.models.autoencoder import Autoencoder
 
 
 def two_lines():
-    """Codes that tell rows and classes apart: class 0 on one line, class 1 on another."""
+    """Rows whose codes (`squaring`) lie on one line for class 0 and on another for class 1."""
+    y, places = torch.tensor([0, 1, 0, 0, 1, 1, 0]), torch.tensor([0.0, 1, 2, 4, 2, 4, 1])
     x = torch.zeros(7, SIZE)
-    x[:4, 0] = torch.tensor([0.0, 1.0, 2.0, 4.0])
-    x[4:, 1] = torch.tensor([1.0, 2.0, 4.0])
-    return Dataset(x, torch.tensor([0] * 4 + [1] * 3), 2, ids=torch.arange(7) + 10)
+    x[torch.arange(7), y] = places.sqrt()
+    return Dataset(x, y, 2, ids=torch.arange(7) + 10)
 
 
-def identity():
-    """An autoencoder whose code is the example and whose reconstruction is perfect."""
+def squaring():
+    """An autoencoder whose code z is the square of the example, and which decodes it as z |z|."""
     model = linear_autoencoder(latent=SIZE).float()
-    with torch.no_grad():
-        for layer in (model.encoder[1], model.decoder[0]):
-            layer.weight.copy_(torch.eye(SIZE))
-            layer.bias.zero_()
+    model.encode, model.decode = torch.square, lambda z: z * z.abs()
     return model
+
+
+def codes(bank):
+    """What `squaring` decoded the bank from, (N, SIZE)."""
+    return bank.x.sign() * bank.x.abs().sqrt()
 
 
 def bank_of(of, per_class=2, *, model=None, seed=0, **settings):
     settings = {"per_class": per_class, "generator": cpu(seed), **settings}
-    return interpolation_bank(model or identity(), of, **settings)
+    return interpolation_bank(model or squaring(), of, **settings)
 
 
 def test_interpolation_bank_lies_on_the_lines_between_rows_of_one_class():
     bank = bank_of(two_lines(), 3000)
     assert bank.y.tolist() == [0] * 3000 + [1] * 3000
     assert (bank.classes, bank.synthetic, bank.support) == (2, True, "real")
-    first, second = bank.x[:3000, 0], bank.x[3000:, 1]
-    assert (bank.x.sum(1) == torch.cat([first, second])).all()  # 0 on all other axes
+    z = codes(bank)
+    first, second = z[:3000, 0], z[3000:, 1]
+    assert (z.sum(1) == torch.cat([first, second])).all()  # 0 on all other axes
     assert -2 <= first.min() < -1.7  # from 0, half of the line from 0 to 4 beyond
     assert 5.7 < first.max() <= 6
     assert -0.5 <= second.min() < -0.3
@@ -48,20 +52,20 @@ def test_interpolation_bank_lies_on_the_lines_between_rows_of_one_class():
 
 
 def test_weights_of_the_interpolation_are_uniform_and_the_two_rows_differ():
-    two = two_lines()[[0, 1, 4, 5]]  # one pair in each class, at 0 and 1, and at 1 and 2
-    for reach in (0.0, 0.5):
-        bank = bank_of(two, 5000, reach=reach)
-        share = (bank.x[:5000, 0].sort().values + reach) / (1 + 2 * reach)
+    two = two_lines()[[1, 6, 4, 0]]  # one pair in each class, at 0 and 1, and at 1 and 2
+    for reach in (0.0, 0.3):
+        z = codes(bank_of(two, 5000, reach=reach))
+        share = (z[:5000, 0].sort().values + reach) / (1 + 2 * reach)
         exact = (torch.arange(5000) + 0.5) / 5000
         assert (share - exact).abs().max() < 2.2 / 5000**0.5  # Kolmogorov and Smirnov
-    between = bank_of(two_lines(), 6000)
-    x = between.x[:6000, 0]  # without a row paired with itself, few lie exactly on one
-    assert all((x == row).float().mean() < 0.001 for row in (1.0, 2.0, 4.0))
+    z = codes(bank_of(two_lines(), 6000))[:6000, 0]
+    # Without a row paired with itself, few lie exactly on one.
+    assert all((z == row).float().mean() < 0.001 for row in (1.0, 2.0, 4.0))
 
 
 def test_every_pair_of_a_class_is_as_likely_and_has_one_weight():
     x = torch.eye(SIZE)[[0, 1, 2, 3, 4, 4]]
-    between = bank_of(Dataset(x, torch.tensor([0, 0, 0, 0, 1, 1]), 2), 6000).x[:6000]
+    between = codes(bank_of(Dataset(x, torch.tensor([0, 0, 0, 0, 1, 1]), 2), 6000))[:6000]
     used = (between != 0).float()
     assert (used.sum(1) == 2).all()
     together = used.T @ used / 6000  # 1/6 for each of the six pairs
@@ -71,7 +75,7 @@ def test_every_pair_of_a_class_is_as_likely_and_has_one_weight():
 
 
 def test_interpolation_bank_remembers_what_the_model_saw_and_what_it_lies_between():
-    model = identity()
+    model = squaring()
     model.seen = torch.tensor([3, 10])
     between = list(range(10, 17))
     assert bank_of(two_lines(), model=model).ids.tolist() == [3, *between]
@@ -91,9 +95,10 @@ def test_interpolation_bank_follows_the_generator_and_needs_no_gradients():
 
 def test_interpolation_bank_of_digits_is_pictures():
     digits = data.split(data.digits(), labels_per_class=2, draw=0).labelled.to("cpu")
-    model = Autoencoder((1, 8, 8), hidden=(8,), latent=3, generator=cpu())
-    bank = bank_of(digits, 4, model=model)
-    assert bank.shape == (1, 8, 8)
+    narrow = replace(digits, x=(255 * digits.x[..., 1:7]).byte())  # in bytes
+    model = Autoencoder((1, 8, 6), hidden=(8,), latent=3, generator=cpu())
+    bank = bank_of(narrow, 4, model=model)
+    assert bank.shape == (1, 8, 6)
     assert bank.support == "unit"
     assert bank.y.bincount().tolist() == [4] * 10
 
@@ -103,14 +108,14 @@ def test_rows_that_cannot_be_interpolated_between_are_refused():
     held_out = data.halves(Dataset(rows.x, rows.y, 2))[1]
     unlabelled = Dataset(rows.x, torch.full((7,), -1), 2)
     for wrong, said in (
-        (lambda: bank_of(rows[:5]), "at least 2 rows of each class .* class 1 has 1"),
-        (lambda: bank_of(rows[4:]), "at least 2 rows of each class .* class 0 has 0"),
+        (lambda: bank_of(rows[:4]), "at least 2 rows of each class .* class 1 has 1"),
+        (lambda: bank_of(rows[4:6]), "at least 2 rows of each class .* class 0 has 0"),
         (lambda: bank_of(unlabelled), "data must be labelled throughout"),
         (lambda: bank_of(Dataset(rows.x)), "data must be labelled throughout"),
         (lambda: bank_of(held_out), "data must not be a test half"),
         (lambda: bank_of(rows, 0), "per_class must be an integer of at least 1, got 0"),
         (lambda: bank_of(rows, reach=-0.1), "reach must be at least 0, got -0.1"),
-        (lambda: bank_of(rows, model=identity().to("meta")), r"generator must .* model \(meta\)"),
+        (lambda: bank_of(rows, model=squaring().to("meta")), r"generator must .* model \(meta\)"),
         (lambda: bank_of(data.ring().sample(9, generator=cpu())), r"shape \(6,\), got \(2,\)"),
     ):
         with pytest.raises(ValueError, match=said):

@@ -156,18 +156,18 @@ def test_a_dense_network_without_hidden_layers_is_linear():
 
 
 def test_a_convolution_is_a_weighted_sum_over_each_pixels_neighbours():
-    layer, x = conv(2, 3, generator=generator(0)), normal((1, 2, 5, 6), generator(1))
-    padded, found = F.pad(x, (1, 1, 1, 1))[0], layer(x)
-    assert found.shape == (1, 3, 5, 6)
+    layer, x = conv(2, 3, generator=generator(0)), normal((4, 2, 5, 6), generator(1))
+    padded, found = F.pad(x, (1, 1, 1, 1))[3], layer(x)
+    assert found.shape == (4, 3, 5, 6)
     for row, column in ((0, 0), (2, 3), (4, 5)):
         window = padded[:, row : row + 3, column : column + 3]
         expected = (layer.weight * window).sum((1, 2, 3)) + layer.bias
-        torch.testing.assert_close(found[0, :, row, column], expected)
+        torch.testing.assert_close(found[3, :, row, column], expected)
 
 
 def test_a_small_cnn_halves_its_pictures_once_for_each_convolution():
-    network = small_cnn((1, 9, 12), 5, channels=(3, 4), dropout=0.5, generator=generator(0))
-    x = normal((2, 1, 9, 12), generator(1))
+    network = small_cnn((2, 9, 12), 5, channels=(3, 4), dropout=0.5, generator=generator(0))
+    x = normal((2, 2, 9, 12), generator(1))
     h = F.max_pool2d(network[0](x).relu(), 2)
     h = F.max_pool2d(network[3](h).relu(), 2)
     assert h.shape == (2, 4, 2, 3)
@@ -175,7 +175,7 @@ def test_a_small_cnn_halves_its_pictures_once_for_each_convolution():
 
 
 def test_every_dropout_of_a_network_gets_the_generator():
-    network = Net(Dropout(0.5), nn.Identity(), Dropout(0.5))
+    network = Net(Dropout(0.5), nn.Identity(), Dropout(0.75))
     x, rng = torch.ones(100, 10, device=generator(0).device), generator(0)
-    kept = (uniform((100, 10), rng) >= 0.5) & (uniform((100, 10), rng) >= 0.5)
-    assert torch.equal(network(x, generator(0)), 4.0 * kept)
+    kept = (uniform((100, 10), rng) >= 0.5) & (uniform((100, 10), rng) >= 0.75)
+    assert torch.equal(network(x, generator(0)), 8.0 * kept)

@@ -49,7 +49,7 @@ class Duel(Model):
 
 
 def points(rows=8):
-    return data.Dataset(normal((rows, 2), generator(0)))
+    return data.Dataset(normal((rows, 2), generator(1)))  # another state than that of `steps`
 
 
 def steps(model, of, count, **arguments):
@@ -366,12 +366,14 @@ def test_every_class_of_a_per_class_model_follows_the_learning_rate():
 
 
 def test_monitors_look_every_so_often_and_at_the_end():
-    looks = {"done": lambda model: model.steps_done}
+    looks = {"done": lambda model: model.steps_done, "left": lambda model: 7 - model.steps_done}
     training = steps(Duel(), points(), 7, monitors=looks, monitor_every=3)
-    assert [step.monitors for step in training] == [
-        {}, {}, {"done": 3}, {}, {}, {"done": 6}, {"done": 7},
-    ]  # fmt: skip
-    assert training.monitored == {"done": [(3, 3), (6, 6), (7, 7)]}
+    three, six, seven = ({"done": done, "left": 7 - done} for done in (3, 6, 7))
+    assert [step.monitors for step in training] == [{}, {}, three, {}, {}, six, seven]
+    assert training.monitored == {
+        "done": [(3, 3), (6, 6), (7, 7)],
+        "left": [(3, 4), (6, 1), (7, 0)],
+    }
 
 
 # interrupts

@@ -227,14 +227,14 @@ def test_area_ratio_and_place_of_what_is_erased_have_nothing_to_do_with_one_anot
 # --- cutmix
 
 
-def planes(y, classes, size=(8, 8)):
+def planes(y, classes):
     """Pictures whose channel of their own label is 1 throughout, and 0 in the others."""
-    return F.one_hot(y, classes).float()[..., None, None].expand(*y.shape, classes, *size)
+    return F.one_hot(y, classes).float()[..., None, None].expand(*y.shape, classes, *SIZE)
 
 
 def test_cutmix_labels_are_the_shares_of_the_pixels():
     y = torch.arange(60) % 6
-    mixed = CutMix(6).on_batch(Batch(planes(y, 6, SIZE), y), cpu())
+    mixed = CutMix(6).on_batch(Batch(planes(y, 6), y), cpu())
     close(mixed.y, mixed.x.mean((-2, -1)))
     close(mixed.y.sum(-1), torch.ones(60))
     assert ((mixed.x == 0) | (mixed.x == 1)).all()  # no pixel is blended
@@ -320,10 +320,10 @@ def test_mixing_can_be_replayed(mixing, shape):
 
 
 def test_a_policy_clips_boxes_to_the_pictures_before_it_moves_them():
-    boxes = torch.tensor([[[6.0, 2, 12, 4], [9, 2, 12, 4]]])  # the second lies outside
-    found, seen = Compose([]).apply_to_boxes(boxes, (), (8, 8))
-    assert seen.tolist() == [[True, False]]
-    assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0]]]
+    boxes = torch.tensor([[[6.0, 2, 12, 4], [9, 2, 12, 4], [3, 7, 5, 12]]])
+    found, seen = Compose([]).apply_to_boxes(boxes, (), (10, 8))
+    assert seen.tolist() == [[True, False, True]]  # the second lies outside
+    assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0], [3, 7, 5, 10]]]
 
 
 class Larger(Transform):
@@ -353,18 +353,24 @@ def test_a_policy_takes_as_many_draws_as_it_has_transforms_and_no_fewer():
             replay()
 
 
-def test_every_batch_gets_proportions_of_its_own():
+@pytest.mark.parametrize("mixing", [Mixup(5, alpha=1.0), CutMix(5)], ids=repr)
+def test_every_batch_gets_proportions_and_partners_of_its_own(mixing):
     rng = cpu()
-    first, second = (Mixup(5, alpha=1.0).draw(12, rng)[0] for _ in range(2))
-    assert len({*first.tolist(), *second.tolist()}) == 24
+    for first, second in (
+        (mixing.draw(12, rng), mixing.draw(12, rng)),  # one after the other
+        zip(*mixing.draw((2, 12), rng), strict=True),  # side by side in a stack
+    ):
+        assert not torch.equal(first[0], second[0]) and not torch.equal(first[1], second[1])
+    assert len(Mixup(5, alpha=1.0).draw((2, 12), rng)[0].unique()) == 24
 
 
-def test_mixing_what_is_mixed_already_keeps_the_mass_of_the_labels():
-    y = torch.arange(40) % 5
+@pytest.mark.parametrize("shape", [(40,), (3, 40)], ids=str)
+def test_mixing_what_is_mixed_already_keeps_the_mass_of_the_labels(shape):
+    y = torch.randint(5, shape, generator=cpu(1))
     policy = Compose([Mixup(5, alpha=1.0), CutMix(5), Mixup(5, alpha=1.0)])
     mixed = policy.on_batch(Batch(planes(y, 5), y), cpu())
     close(mixed.y, mixed.x.mean((-2, -1)))
-    close(mixed.y.sum(-1), torch.ones(40))
+    close(mixed.y.sum(-1), torch.ones(shape))
     assert (mixed.y > 1e-3).sum(-1).max() > 2
 
 
@@ -373,7 +379,7 @@ def test_mixing_what_is_mixed_already_keeps_the_mass_of_the_labels():
 
 @pytest.mark.parametrize("transform", EVERY, ids=repr)
 def test_what_was_drawn_can_be_replayed_and_differs_between_examples(transform):
-    x = pictures(1, 3, 8, 8).repeat(30, 1, 1, 1)
+    x = pictures(1, 3, *SIZE).repeat(30, 1, 1, 1)
     before, state = x.clone(), global_state()
     drawn = transform.draw_for(x, cpu(1))
     first = transform.apply(x, drawn)
@@ -387,7 +393,7 @@ def test_what_was_drawn_can_be_replayed_and_differs_between_examples(transform):
 
 @pytest.mark.parametrize("transform", EVERY, ids=repr)
 def test_stacks_are_changed_as_their_pictures_are_and_keep_their_labels(transform):
-    x, y = pictures(3, 10, 3, 8, 8), torch.arange(30).view(3, 10)
+    x, y = pictures(3, 10, 3, *SIZE), torch.arange(30).view(3, 10)
     found = transform.on_batch(Batch(x, y), cpu())
     assert torch.equal(found.x.flatten(0, 1), transform(x.flatten(0, 1), cpu()))
     assert torch.equal(found.y, y)
@@ -453,7 +459,7 @@ def test_masks_keep_their_type_and_get_no_new_labels(transform, dtype):
 
 @pytest.mark.parametrize("transform", [Flip(), Flip(vertical=True), Crop(3), "turns"], ids=str)
 def test_a_box_is_still_that_of_its_mask_after_both_have_moved(transform):
-    n, size = 60, (8, 8)
+    n, size = 60, (8, 10)  # both even: turned by a quarter, pixels still lie on pixels
     corners = torch.randint(0, 5, (n, 2), generator=cpu(1))
     boxes = torch.cat([corners, corners + torch.tensor([3, 2])], dim=-1)[:, None].float()
     if transform == "turns":
@@ -462,13 +468,13 @@ def test_a_box_is_still_that_of_its_mask_after_both_have_moved(transform):
         drawn = quarter, shift, torch.ones(n)
     else:
         drawn = transform.draw(n, cpu(2))
-    mask, pixels = torch.zeros(n, *size, dtype=torch.bool), torch.arange(8)
+    mask = torch.zeros(n, *size, dtype=torch.bool)
     for row, (left, top, right, bottom) in enumerate(boxes[:, 0].int().tolist()):
         mask[row, top:bottom, left:right] = True
     moved_mask = transform.apply_to_mask(mask, drawn)
     moved, seen = transform.apply_to_boxes(boxes, drawn, size)
     for row in range(n):
-        rows, columns = (pixels[moved_mask[row].any(axis)].tolist() for axis in (1, 0))
+        rows, columns = (moved_mask[row].any(axis).nonzero().flatten().tolist() for axis in (1, 0))
         assert seen[row, 0] == bool(rows)
         exact = [columns[0], rows[0], columns[-1] + 1, rows[-1] + 1] if rows else [0] * 4
         assert moved[row, 0].tolist() == pytest.approx(exact, abs=1e-4)
@@ -479,11 +485,11 @@ def test_boxes_that_leave_the_picture_are_marked_and_stay_lost():
     away, back = (torch.tensor([[float(far), 0.0]]) for far in (-5, 5))
     still = torch.zeros(1), torch.ones(1)
     drawn = tuple((still[0], shift, still[1]) for shift in (away, back))
-    found, seen = Affine().apply_to_boxes(boxes, drawn[0], (8, 8))
+    found, seen = Affine().apply_to_boxes(boxes, drawn[0], (8, 10))
     assert seen.tolist() == [[False, True, False]]
     assert found.tolist() == [[[0, 0, 0, 0], [0, 4, 3, 8], [0, 0, 0, 0]]]
     both = Compose([Affine(), Affine()])
-    found, seen = both.apply_to_boxes(boxes, drawn, (8, 8))
+    found, seen = both.apply_to_boxes(boxes, drawn, (8, 10))
     assert seen.tolist() == [[False, True, False]]
     assert found.tolist() == [[[0, 0, 0, 0], [5, 4, 8, 8], [0, 0, 0, 0]]]
 
@@ -635,3 +641,11 @@ def test_shifts_and_windows_that_keep_something_of_the_picture_are_let_through()
     x = torch.ones(3000, 1, 6, 6)
     for transform in (Affine(0, shift=4.6, scale=0.4), Affine(0, 0, scale=0.8), Crop(5)):
         assert (transform(x, cpu()).flatten(1).sum(1) > 0).all()
+
+
+@pytest.mark.parametrize("size", [(6, 9), (9, 6)], ids=str)
+def test_the_shorter_side_says_which_shifts_and_windows_are_refused(size):
+    x = torch.ones(2, 1, *size)
+    for transform in (Affine(0, shift=4.9, scale=0.4), Affine(0, 0, scale=0.85), Crop(6)):
+        with pytest.raises(ValueError, match="of 6 pixels"):
+            transform(x, cpu())
