@@ -236,6 +236,11 @@ def test_max_norm_of_a_convolution_takes_all_inputs_of_a_channel_together():
     assert torch.equal(max_norm(found / 2, 1.0), found / 2)
 
 
+def test_there_are_masks_for_up_to_20_values():
+    masks = all_masks(20)
+    assert masks.shape == (2**20, 20) and masks.mean() == 0.5
+
+
 # --- errors
 
 

@@ -206,6 +206,12 @@ def hooked():
     return nn.Flatten(), layer
 
 
+def hooked_before():
+    layer = nn.Linear(PIXELS, 10)
+    layer.register_forward_pre_hook(lambda layer, inputs: (2 * inputs[0],))
+    return nn.Flatten(), layer
+
+
 BY_HAND = {
     "dense without biases": lambda: (
         nn.Flatten(),
@@ -295,6 +301,7 @@ VECTORISED = {
     "a layer used twice": tied,
     "layers that share their weights": tied_weights,
     "a hook": hooked,
+    "a hook before": hooked_before,
 }
 NETWORKS = BY_HAND | VECTORISED
 

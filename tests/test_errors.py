@@ -555,6 +555,10 @@ MODELS = {
         lambda: energy_model(rng(), shape=3, noise=gmm(rng(), shape=2)),
         r"noise must draw examples of shape \(3,\), got \(2,\)",
     ),
+    "noise of pictures": (
+        lambda: energy_model(rng(), shape=8, noise=gmm(rng(), shape=(1, 2, 4))),
+        r"noise must draw examples of shape \(8,\), got \(1, 2, 4\)",
+    ),
     "noise with labels beside it": (
         lambda: energy_model(rng(), shape=2, noise=data.ring()),
         r"noise must draw examples of shape \(2,\), got Dataset",

@@ -176,6 +176,13 @@ def test_copies_are_found_and_samples_far_away_are_none():
         copy_rate(half, train, held_out, 1.0)
 
 
+def test_what_counts_as_near_is_how_near_fresh_rows_come_to_those_of_training():
+    train = torch.cat([torch.arange(10.0), torch.arange(10.0) + 100])[:, None]
+    held_out = train[:10] + 0.25  # the other rows of training are far from any of these
+    for distance, rate in ((0.2, 1), (0.3, 0)):
+        assert copy_rate(train[:7] + distance, train, held_out, 0.9) == rate
+
+
 def test_copies_are_found_where_real_data_repeat_themselves():
     train = torch.arange(10.0)[:, None]
     assert copy_rate(train, train, held_out=train[:5]) == 1

@@ -94,6 +94,17 @@ def test_imports_point_downwards(path):
             assert layer(other) <= layer(own), f"{own} must not import {name}"
 
 
+def test_dataclasses_are_values_except_a_training_under_way():
+    changing = {
+        node.name
+        for path in FILES
+        for node in nodes(path, ast.ClassDef)
+        for decorator in map(ast.unparse, node.decorator_list)
+        if decorator.startswith("dataclass") and "frozen=True" not in decorator
+    }
+    assert changing == {"Training"}
+
+
 def test_parts_of_the_house_import_each_other_without_circles():
     graph = {part(path): set() for path in FILES}
     for path in FILES:

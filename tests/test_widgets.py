@@ -136,6 +136,7 @@ def test_a_cell_that_runs_again_closes_the_explorers_it_showed_and_no_others(ker
         kernel.run(cell)
         for one in shown:
             one._ipython_display_()
+        assert all(is_open(*shown))
     assert is_open(first, beside, elsewhere, again) == [False, False, True, True]
     for _ in range(4):
         kernel.run("a")
