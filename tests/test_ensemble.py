@@ -97,7 +97,7 @@ def test_each_member_goes_through_its_own_rows_in_its_own_order():
     assert torch.equal(x.sort().values, torch.stack([part.x[:, 0] for part in parts]))
     assert torch.equal(x[0], y[0])
     assert torch.equal(x[1] - 10, 7 - y[1])
-    assert not torch.equal(y[0], y[1])
+    assert not torch.equal(x[0], x[1] - 10)
 
 
 def test_bytes_stay_bytes_until_a_batch_is_drawn():

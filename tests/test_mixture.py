@@ -120,10 +120,16 @@ def test_figure_shows_the_chosen_moment_and_the_curve_so_far(clouds):
     path = em_path(clouds.points, 4, "tied", **how)
     left, right = clouds.draw()[0].axes
     assert np.allclose(centres(left), path[7].mu)
-    sizes = [len(each.get_offsets()) for each in left.collections]
-    assert sizes == path[7].likeliest.bincount(minlength=4).tolist()
+    for k, (drawn, patch) in enumerate(zip(left.collections, left.patches, strict=True)):
+        assert np.allclose(drawn.get_offsets(), clouds.points[path[7].likeliest == k])
+        outline = ellipse(path[7].mu[k], path[7].Sigma[k])
+        assert (patch.width, patch.height, patch.angle) == pytest.approx(
+            (outline.width, outline.height, outline.angle)
+        )
     levels = [now.log_likelihood for now in path[:8]]
     assert np.allclose(drawn_curve(right), list(enumerate(levels)))
+    assert np.allclose(right.lines[1].get_xydata(), [[7, levels[-1]]])
+    assert right.get_xlim() == (-1, 13)
     assert clouds.said.value == (
         f"7 passes, 4 Gaussians, tied: mean log likelihood {levels[-1]:.3f} nats a point."
     )
@@ -160,7 +166,8 @@ def test_twin_shows_four_moments_and_the_whole_curve(clouds):
     path, axes = clouds.path(), clouds.twin().axes
     for axis, step in zip(axes, (0, 1, None, 5, 12), strict=True):
         if step is None:
-            assert len(drawn_curve(axis)) == 13
+            whole = [now.log_likelihood for now in path]
+            assert np.allclose(drawn_curve(axis), list(enumerate(whole))) and len(whole) == 13
         else:
             assert axis.get_title() == f"after {step} passes"
             assert np.allclose(centres(axis), path[step].mu)

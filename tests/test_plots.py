@@ -134,12 +134,12 @@ def test_histories_draw_long_curves_as_means_over_short_spans():
 
 def test_curves_pass_through_what_was_measured():
     at, values = (
-        [0, 45, 180],
+        [90, 0, 45],
         {"upright": [1.0, 0.5, 0.25], "turned": torch.tensor([0.5, 0.6, 0.7])},
     )
     line = plots.curves(at, values, xlabel="angle (degrees)", ylabel="accuracy")
     said = "upright from 1 to 0.25, turned from 0.5 to 0.7"
-    assert line == f"accuracy over angle (degrees) from 0 to 180: {said}"
+    assert line == f"accuracy over angle (degrees) from 90 to 45: {said}"
     for drawn, measured in zip(axis().lines, values.values(), strict=True):
         np.testing.assert_array_equal(drawn.get_xdata(), at)
         np.testing.assert_array_equal(drawn.get_ydata(), measured)
