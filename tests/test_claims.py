@@ -115,7 +115,7 @@ def test_only_the_lesson_as_it_stands_makes_a_record(tmp_path, option):
 
 MEASURED = """\
 from aside import START
-print("holds: always", f"{START + SEED / 10:.2f}", "took 3 ms")
+print("holds: always", f"{START + LIFT + SEED / 10:.2f}", "took 3 ms")
 """
 
 
@@ -128,7 +128,7 @@ def repository(tmp_path, monkeypatch):
     (tmp_path / "aside.py").write_text("START = 0.5\n")  # what the lesson imports
     path = tmp_path / "notebooks" / "lesson.ipynb"
     path.parent.mkdir()
-    write(notebook("SEED = 0", MEASURED, tags=["settings", "trained"]), path)
+    write(notebook("SEED = 0\nLIFT = 0", MEASURED, tags=["settings", "trained"]), path)
     record(path, 2)
     for command in (["init", "--quiet"], ["add", "."], ["commit", "--quiet", "-m", "A lesson"]):
         author = ["-c", "user.name=A", "-c", "user.email=a@b"]
@@ -162,6 +162,28 @@ def test_an_output_that_is_not_the_recorded_one_is_told_with_its_cell(repository
     assert "from aside import START" in line
     [line] = claims.output_differences(recorded * 2, claims.executed(path, {"SEED": "1"}, {}))
     assert line == "1 cells put out something, 2 on record"
+
+
+@pytest.mark.parametrize(("setting", "differs"), [("LIFT=0.3", False), ("", True)])
+def test_a_run_is_compared_with_the_record_unless_its_settings_are_others(
+    repository, monkeypatch, capsys, setting, differs
+):
+    folder, path = repository
+    (folder / "aside.py").write_text("START = 0.8\n")
+    arguments = [str(path), "--seeds", "1", "--first", "1", "--check", "--allow-different"]
+    arguments += ["--setting", setting] if setting else []
+    monkeypatch.setattr(sys, "argv", ["claims.py", *arguments])
+    with pytest.raises(SystemExit):
+        claims.main()
+    assert ("instead of 0.60" in capsys.readouterr().out) == differs
+
+
+def test_pictures_have_to_be_the_same_to_be_carried():
+    drawn, other = (
+        v4.new_code_cell(outputs=[v4.new_output("display_data", {"image/png": png})])
+        for png in ("iVBORw0", "iVBORw1")
+    )
+    assert claims.everything(drawn) == claims.everything(drawn) != claims.everything(other)
 
 
 def test_a_change_that_leaves_every_output_alone_carries_its_record_over(repository):
