@@ -248,6 +248,9 @@ def test_every_slider_names_its_unit_starts_where_nothing_changes_and_reaches_th
         assert slider.description == f"{name} ({change.unit})"
         assert (slider.value, slider.step) == (change.neutral, change.step)
         assert slider.min <= min(change.shown) and max(change.shown) <= slider.max
+        for value in (change.neutral, *change.shown):
+            notches = (value - slider.min) / slider.step
+            assert notches == pytest.approx(round(notches))
         assert change.neutral not in change.shown
     mirror = changes.sliders["mirror"]
     assert (mirror.options, mirror.value, mirror.description) == (MIRRORS, "no", "mirror")

@@ -454,6 +454,8 @@ def test_occlusion_hides_one_square_anywhere_of_a_quarter_of_the_side():
     assert (hidden.sum((1, 2)) == 9).all()
     assert (hidden.any(1).sum(1) == 3).all() and (hidden.any(2).sum(1) == 3).all()
     assert hidden.any(0).all()
+    tiny = Dataset(torch.ones(30, 1, 3, 5), torch.arange(30) % 2, 2)
+    assert ((corrupted(tiny)["occlusion"] == 0).sum((1, 2, 3)) == 1).all()
 
 
 def test_shift_and_rotation_keep_within_their_bounds():
@@ -681,7 +683,9 @@ def test_the_bar_is_full_when_the_last_arm_is_done(monkeypatch):
     monkeypatch.setattr(sys.modules[study.__module__], "progress", count)
     both = Arm("both", bank=true_labels, start=as_study)
     arms = [Arm.duplicates(), Arm("mixup", transform=Mixup(2)), Arm("start", start=as_study), both]
-    study(arms, data=toy(), **{**TOY, "steps": 1, "show_progress": True})
+    shown_unless_told_otherwise = {**TOY, "steps": 1}
+    del shown_unless_told_otherwise["show_progress"]
+    study(arms, data=toy(), **shown_unless_told_otherwise)
     assert seen[-1] == (5 + 4 * 12, 5 + 4 * 12)
 
 
