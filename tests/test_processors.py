@@ -46,8 +46,18 @@ def probe(name):
     return capability, int(threads), *map(float, numbers)
 
 
+@pytest.fixture(scope="module", autouse=True)
+def no_setting():
+    """The environment without what these tests themselves may be run under."""
+    with pytest.MonkeyPatch.context() as patch:
+        for setting in processors.SETTINGS.values():
+            for variable in setting:
+                patch.delenv(variable, raising=False)
+        yield
+
+
 @pytest.fixture(scope="module")
-def plain():
+def plain(no_setting):
     return probe(processors.PLAIN)
 
 
