@@ -11,6 +11,8 @@ import operator
 from collections.abc import Iterable
 from typing import SupportsFloat
 
+import numpy as np
+
 
 def count(name: str, value: object, least: int = 1) -> int:
     """The value as an int of at least `least`; NumPy's integers pass, truth values do not."""
@@ -74,7 +76,7 @@ def choice(name: str, value: object, known: Iterable[str]) -> str:
 
 def _integer(value: object) -> int | None:
     """The value as an int; None for what is no integer."""
-    if isinstance(value, bool):
+    if isinstance(value, (bool, np.bool_)):
         return None
     try:
         return operator.index(value)

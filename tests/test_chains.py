@@ -236,7 +236,7 @@ def test_its_tapes_are_those_of_its_seed_with_a_chain_for_each_label(model):
 def test_the_judge_reads_every_picture_of_the_tape(chains, held):
     for step, x in enumerate(chains.tapes[held].x):
         assert torch.equal(chains.read[held][step], judging().predict(x))
-    assert chains.read[held].flatten().bincount().min() > 20
+    assert chains.read[held].flatten().bincount().min() > 10
 
 
 def counted(chains, held, step):

@@ -1,5 +1,6 @@
 """Playing other processors: what each setting does to a kernel, and what a machine lacks."""
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -31,7 +32,7 @@ def shift(train, kind=Classifier, **settings):
 def start(model, rng):
     training_steps(model, data.digits(), steps=1, generator=rng)
 
-print(torch.backends.cpu.get_cpu_capability(), torch.get_num_threads())
+print(torch.backends.cpu.get_cpu_capability().replace(" ", "_"), torch.get_num_threads())
 print(shift(start, classes=10), shift(start, RBM, hidden=16))
 print(shift(lambda model, rng: torch.optim.SGD(model.parameters(), lr=1), classes=10))
 print(float(torch.rand(1, generator=generator(0))))
@@ -62,11 +63,11 @@ def plain(no_setting):
 
 
 def test_as_it_is_nothing_is_changed(plain):
-    assert plain[:5] == (processors.capability(), 1, 0, 0, 0)
+    assert plain[:5] == (processors.capability().replace(" ", "_"), 1, 0, 0, 0)
 
 
 def test_the_instructions_are_those_of_the_setting():
-    assert probe("default")[0] == "DEFAULT"
+    assert probe("default")[0] in ("DEFAULT", "NO_AVX")  # the older name
 
 
 @pytest.mark.parametrize("name", ["avx2", "libraries-avx2"])
@@ -152,7 +153,7 @@ def test_a_test_that_hangs_fails(tmp_path):
     command = [sys.executable, "-m", "pytest", "-c", "pyproject.toml", "-o", "addopts="]
     command += ["-o", "timeout=1", "--rootdir", str(ROOT), str(tmp_path)]
     ran = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=50)
-    assert "Timeout (>1.0s) from pytest-timeout" in ran.stdout
+    assert re.search(r"Failed: Timeout \(?>1.0s", ran.stdout)
     assert ran.returncode == pytest.ExitCode.TESTS_FAILED
 
 
