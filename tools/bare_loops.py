@@ -1,0 +1,79 @@
+"""What the same operations cost without the package: yardsticks for the benchmark, in plain torch.
+
+Each function returns one update as a function without arguments. They do by hand what the package
+does: data that stay in memory, losses on logits, real and fake in one batch, a fused optimiser.
+"""
+
+from collections.abc import Callable
+
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def digits() -> tuple[torch.Tensor, torch.Tensor]:
+    """The embedded digits as rows (1797, 64) in [0, 1], and their labels."""
+    from sklearn.datasets import load_digits
+
+    found = load_digits()
+    return torch.from_numpy(found.data).float().div(16), torch.from_numpy(found.target)
+
+
+def rows_without_end(x: torch.Tensor, size: int):
+    """Row numbers of batches, in shuffled passes."""
+    while True:
+        yield from torch.randperm(len(x))[: len(x) // size * size].split(size)
+
+
+def digits_gan() -> Callable[[], object]:
+    """A GAN of 8x8 digits, 16-64-64-64 with batch norm against 64-64-64-1, at batch 64."""
+    x, _ = digits()
+    rows = rows_without_end(x, 64)
+
+    def hidden(inputs: int) -> list[nn.Module]:
+        return [nn.Linear(inputs, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU()]
+
+    maker = nn.Sequential(*hidden(16), *hidden(64), nn.Linear(64, 64))
+    widths = [nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2)]
+    judge = nn.Sequential(*widths, nn.Linear(64, 1))
+    adam = {"lr": 1e-3, "betas": (0.0, 0.9), "weight_decay": 0.0, "fused": True}
+    of_judge = torch.optim.AdamW(judge.parameters(), **adam)
+    of_maker = torch.optim.AdamW(maker.parameters(), **adam)
+    weights, makers = list(judge.parameters()), list(maker.parameters())
+
+    def step() -> tuple[torch.Tensor, torch.Tensor]:
+        real = x.index_select(0, next(rows))
+        fake = maker(torch.randn(64, 16)).sigmoid()
+        logits = judge(torch.cat([real, fake.detach()])).squeeze(-1)
+        loss = F.softplus(-logits[:64]).mean() + F.softplus(logits[64:]).mean()
+        of_judge.zero_grad()
+        loss.backward(inputs=weights)
+        of_judge.step()
+        told = F.softplus(-judge(fake).squeeze(-1)).mean()
+        of_maker.zero_grad()
+        told.backward(inputs=makers)
+        of_maker.step()
+        return loss.item(), told.item()
+
+    return step
+
+
+def classifier() -> Callable[[], object]:
+    """A classifier of digits, 64-128-128-10 with dropout, on fifty of them at batch 64."""
+    x, y = (part[:50] for part in digits())
+    network = nn.Sequential(
+        *(nn.Linear(64, 128), nn.ReLU(), nn.Dropout(0.3)),
+        *(nn.Linear(128, 128), nn.ReLU(), nn.Dropout(0.3)),
+        nn.Linear(128, 10),
+    )
+    adam = torch.optim.AdamW(network.parameters(), lr=2e-3, weight_decay=0.01, fused=True)
+
+    def step() -> float:
+        rows = torch.randint(50, (64,))
+        loss = F.cross_entropy(network(x[rows]), y[rows])
+        adam.zero_grad()
+        loss.backward()
+        adam.step()
+        return loss.item()
+
+    return step
