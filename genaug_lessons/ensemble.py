@@ -1,6 +1,6 @@
 """The same classifier many times at once: weights stacked, one batched operation per layer.
 
-A paired study trains one classifier per draw. Stacked, K small classifiers cost little more than
+A paired study trains one classifier per repeat. Stacked, K small classifiers cost little more than
 one, because the time of a small step is the number of calls and not the arithmetic. Each of the K
 learns exactly as it would alone: the loss is the sum of their losses, so no gradient mixes them.
 
@@ -61,12 +61,12 @@ class StackedData(BatchSource):
         """The data sets that batches are drawn from."""
         return self.datasets
 
-    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Batches without end: each of the K goes through its own rows in its own order."""
-        check_device(generator, self.device, "data")
+        check_device(rng, self.device, "data")
         models, rows = self.y.shape
         which = torch.arange(models, device=self.device)[:, None]
-        for index in row_batches(rows, batch_size, generator, stack=(models,)):
+        for index in row_batches(rows, batch_size, rng, stack=(models,)):
             yield Batch(as_float(self.x[which, index]), self.y[which, index], self.labelled)
 
 
@@ -96,15 +96,15 @@ class Ensemble(Model):
         self.defaults = first.defaults
         self.members = stacked(models)
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Logits (K, B, classes) for x (K, B, *shape)."""
-        return self.members(x, generator)
+        return self.members(x, rng)
 
     def objectives(self) -> list[Objective]:
         """The sum over the models of each one's mean cross-entropy, in nats."""
 
-        def cross_entropy(batch: Batch, generator: torch.Generator) -> Tensor:
-            logits = self(batch.x, generator).flatten(0, 1)
+        def cross_entropy(batch: Batch, rng: torch.Generator) -> Tensor:
+            logits = self(batch.x, rng).flatten(0, 1)
             return len(batch.x) * F.cross_entropy(logits, batch.y.flatten(0, 1))
 
         learnable = [parameter for parameter in self.parameters() if parameter.requires_grad]

@@ -2,9 +2,9 @@
 
 Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
 family with a way of its own (a full pass of EM, a chain of samples) returns its own from
-`updater()`: any function of a batch and a generator, with `names` and `set_rates` where it has
-learning rates, and `state_dict` and `load_state_dict` where it remembers anything between updates,
-as torch's optimisers do. Nothing here knows how often an update is made: `training.py` iterates.
+`updater()`: any function of a batch and an rng, with `names` and `set_rates` where it has learning
+rates, and `state_dict` and `load_state_dict` where it remembers anything between updates, as
+torch's optimisers do. Nothing here knows how often an update is made: `training.py` iterates.
 """
 
 import warnings
@@ -25,7 +25,7 @@ Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
 class Objective(NamedTuple):
     """A scalar loss and the only parameters it may move.
 
-    `loss(batch, generator)` draws its noise from the generator and returns a scalar tensor.
+    `loss(batch, rng)` draws its noise from rng and returns a scalar tensor.
     """
 
     name: str
@@ -234,9 +234,9 @@ class GradientUpdate:
             for objective in objectives
         ]
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         return {
-            objective.name: self.step(turn, objective.loss(batch, generator))
+            objective.name: self.step(turn, objective.loss(batch, rng))
             for turn, objective in enumerate(self.objectives)
         }
 

@@ -1,7 +1,7 @@
-"""Small networks whose randomness is an argument: initial weights and dropout use a generator.
+"""Small networks whose randomness is an argument: initial weights and dropout use an rng.
 
 Layers start as torch's own do (weights and biases uniform in +-1/sqrt(fan_in)), but drawn from
-the generator, so that the global random state is left alone.
+the rng, so that the global random state is left alone.
 """
 
 import math
@@ -21,33 +21,31 @@ from genaug_lessons.typed import check_types
 SHARPNESS = 5  # of the softplus in smooth networks
 
 
-def linear(
-    inputs: int, outputs: int, *, bias: bool = True, generator: torch.Generator
-) -> nn.Linear:
+def linear(inputs: int, outputs: int, *, bias: bool = True, rng: torch.Generator) -> nn.Linear:
     """A dense layer (B, inputs) -> (B, outputs)."""
     inputs, outputs = count("inputs", inputs), count("outputs", outputs)
-    layer = skip_init(nn.Linear, inputs, outputs, bias=bias, device=generator.device)
-    return _initialise(layer, inputs, generator)
+    layer = skip_init(nn.Linear, inputs, outputs, bias=bias, device=rng.device)
+    return _initialise(layer, inputs, rng)
 
 
-def conv(inputs: int, outputs: int, *, generator: torch.Generator) -> nn.Conv2d:
+def conv(inputs: int, outputs: int, *, rng: torch.Generator) -> nn.Conv2d:
     """A 3x3 convolution that keeps the size: (B, inputs, H, W) -> (B, outputs, H, W)."""
     inputs, outputs = count("inputs", inputs), count("outputs", outputs)
-    layer = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, device=generator.device)
-    return _initialise(layer, 9 * inputs, generator)
+    layer = skip_init(nn.Conv2d, inputs, outputs, 3, padding=1, device=rng.device)
+    return _initialise(layer, 9 * inputs, rng)
 
 
-def _initialise(layer: nn.Module, fan_in: int, generator: torch.Generator) -> nn.Module:
+def _initialise(layer: nn.Module, fan_in: int, rng: torch.Generator) -> nn.Module:
     bound = 1 / math.sqrt(fan_in)
     with torch.no_grad():
         for parameter in layer.parameters():
-            parameter.copy_(uniform(parameter.shape, generator, -bound, bound))
+            parameter.copy_(uniform(parameter.shape, rng, -bound, bound))
     return layer
 
 
-def dropout_mask(shape: tuple[int, ...], p: float, generator: torch.Generator) -> Tensor:
+def dropout_mask(shape: tuple[int, ...], p: float, rng: torch.Generator) -> Tensor:
     """1 where a value is kept and 0, with probability p, where it is dropped; float32."""
-    return (uniform(shape, generator) >= p).float()
+    return (uniform(shape, rng) >= p).float()
 
 
 def inverted_dropout(x: Tensor, mask: Tensor, p: float) -> Tensor:
@@ -74,12 +72,12 @@ class Dropout(nn.Module):
         """What the printed layer says."""
         return f"p={self.p}"
 
-    def forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, rng: torch.Generator | None) -> Tensor:
         if not self.training or self.p == 0:
             return x
-        if generator is None:
-            raise ValueError("generator must be given while dropout is training, got None")
-        return inverted_dropout(x, dropout_mask(x.shape, self.p, generator), self.p)
+        if rng is None:
+            raise ValueError("rng must be given while dropout is training, got None")
+        return inverted_dropout(x, dropout_mask(x.shape, self.p, rng), self.p)
 
 
 class BatchNorm(nn.BatchNorm1d):
@@ -96,11 +94,11 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Net(nn.Sequential):
-    """Layers in a row; the generator is handed to those that draw random numbers."""
+    """Layers in a row; rng is handed to those that draw random numbers."""
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
+    def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         for layer in self:
-            x = layer(x, generator) if isinstance(layer, Dropout) else layer(x)
+            x = layer(x, rng) if isinstance(layer, Dropout) else layer(x)
         return x
 
 
@@ -111,7 +109,7 @@ def mlp(
     leak: float = 0.0,
     batch_norm: bool = False,
     smooth: bool = False,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Net:
     """A dense ReLU network through the given sizes, the first being the inputs.
 
@@ -128,12 +126,12 @@ def mlp(
     straight = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
     bend = partial(nn.Softplus, SHARPNESS) if smooth else straight
     for size in hidden:
-        layers.append(linear(width, size, bias=not batch_norm, generator=generator))
+        layers.append(linear(width, size, bias=not batch_norm, rng=rng))
         if batch_norm:
-            layers.append(BatchNorm(size, device=generator.device))
+            layers.append(BatchNorm(size, device=rng.device))
         layers += [bend(), Dropout(dropout)]
         width = size
-    return Net(*layers, linear(width, outputs, generator=generator))
+    return Net(*layers, linear(width, outputs, rng=rng))
 
 
 def small_cnn(
@@ -142,7 +140,7 @@ def small_cnn(
     *,
     channels: Sequence[int] = (16, 32),
     dropout: float = 0.0,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Net:
     """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
     shape = counts("shape", shape)
@@ -152,12 +150,12 @@ def small_cnn(
     depth, height, width = shape
     layers = []
     for size in channels:
-        layers += [conv(depth, size, generator=generator), nn.ReLU(), nn.MaxPool2d(2)]
+        layers += [conv(depth, size, rng=rng), nn.ReLU(), nn.MaxPool2d(2)]
         depth, height, width = size, height // 2, width // 2
     features = depth * height * width
     if features == 0:
         raise ValueError(f"shape must survive {len(channels)} halvings, got {shape}")
-    flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, generator=generator)]
+    flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, rng=rng)]
     return Net(*layers, *flat)
 
 
@@ -166,7 +164,7 @@ def small_cnn_decoder(
     shape: tuple[int, int, int],
     *,
     channels: Sequence[int] = (32, 16),
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Net:
     """A dense layer, then 3x3 convolutions, each after a ReLU and a doubling: back to pictures.
 
@@ -178,9 +176,9 @@ def small_cnn_decoder(
     depths, halvings = [*channels, depth], range(len(channels), -1, -1)
     sizes = [(height >> times, width >> times) for times in halvings]
     start = (depths[0], *sizes[0])
-    layers = [linear(inputs, math.prod(start), generator=generator), nn.Unflatten(1, start)]
+    layers = [linear(inputs, math.prod(start), rng=rng), nn.Unflatten(1, start)]
     for (before, after), size in zip(pairwise(depths), sizes[1:], strict=True):
-        layers += [nn.ReLU(), nn.Upsample(size), conv(before, after, generator=generator)]
+        layers += [nn.ReLU(), nn.Upsample(size), conv(before, after, rng=rng)]
     return Net(*layers)
 
 
@@ -190,11 +188,11 @@ class Transposed(nn.Module):
     (B, layer.out_features) -> (B, layer.in_features).
     """
 
-    def __init__(self, layer: nn.Linear, *, generator: torch.Generator):
+    def __init__(self, layer: nn.Linear, *, rng: torch.Generator):
         super().__init__()
         bound = 1 / math.sqrt(layer.out_features)
         self.layer = layer
-        self.bias = nn.Parameter(uniform((layer.in_features,), generator, -bound, bound))
+        self.bias = nn.Parameter(uniform((layer.in_features,), rng, -bound, bound))
 
     def forward(self, x: Tensor) -> Tensor:
         return F.linear(x, self.layer.weight.T, self.bias)

@@ -22,7 +22,7 @@ ROW_BY_ROW = (nn.Identity, nn.LeakyReLU, nn.MaxPool2d, nn.ReLU, nn.Sigmoid, nn.S
 
 
 def stacked(models: Sequence[Classifier]) -> "StackedNet | Vectorised":
-    """Copies of the models as one module, forward(x, generator); what is frozen stays frozen.
+    """Copies of the models as one module, forward(x, rng); what is frozen stays frozen.
 
     Args:
         models: of one architecture; they are not changed.
@@ -84,10 +84,10 @@ class StackedNet(nn.Module):
         super().__init__()
         self.layers = nn.ModuleList(map(_stacked_layer, zip(*networks, strict=True)))
 
-    def forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, rng: torch.Generator | None) -> Tensor:
         for layer in self.layers:
             if isinstance(layer, Dropout):
-                x = layer(x, generator)
+                x = layer(x, rng)
             elif isinstance(layer, (StackedLinear, StackedConv2d)):
                 x = layer(x)
             else:  # which treats every row alike, whoever's it is
@@ -114,9 +114,9 @@ class Vectorised(nn.Module):
             tensor.data = torch.stack([state[name].detach() for state in states])
             tensor.grad = None
 
-    def forward(self, x: Tensor, generator: torch.Generator | None) -> Tensor:
+    def forward(self, x: Tensor, rng: torch.Generator | None) -> Tensor:
         def alone(state: dict[str, Tensor], x: Tensor) -> Tensor:
-            return functional_call(self.template, state, (x, generator), tie_weights=False)
+            return functional_call(self.template, state, (x, rng), tie_weights=False)
 
         return vmap(alone, randomness="different")(_state(self.template), x)
 

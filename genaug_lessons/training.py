@@ -1,6 +1,6 @@
 """One training loop for every model: the model says how one update is made, the loop iterates.
 
-    for step in training_steps(model, dataset, steps=500, generator=rng):
+    for step in training_steps(model, dataset, steps=500, rng=rng):
         print(step.index, step.losses)
 
 Pausing is not calling next. A step is made whole or not at all: an interrupt waits until it is
@@ -71,7 +71,7 @@ class Training:
     schedule: str
     update: Update
     new_batches: Callable[[], Iterator[Batch]]
-    generator: torch.Generator
+    rng: torch.Generator
     monitors: Mapping[str, Callable[[Model], float]]
     monitor_every: int
     ids: Tensor | None
@@ -138,7 +138,7 @@ class Training:
         if self.index == 0:
             self.model.seen = _union(self.model.seen, self.ids)
         self.model.train()
-        losses = self.update(next(self.batches), self.generator)
+        losses = self.update(next(self.batches), self.rng)
         self.model.eval()
         self.index += 1
         self.model.steps_done += 1
@@ -222,7 +222,7 @@ def training_steps(
     data: Source | Tensor,
     *,
     steps: int,
-    generator: torch.Generator,
+    rng: torch.Generator,
     resume: bool = False,
     monitors: Mapping[str, Callable[[Model], float]] | None = None,
     monitor_every: int = 100,
@@ -234,7 +234,7 @@ def training_steps(
         model: any model of the package.
         data: a `Dataset`, an `Augmented` data set, or a bare tensor where no labels are needed.
         steps: updates to make; at least 1.
-        generator: batches and noise are drawn from it; on the model's device.
+        rng: batches and noise are drawn from it; on the model's device.
         resume: continue a model that was already trained (with fresh optimiser state).
         monitors: name -> function of the model; quality, which losses often do not measure.
         monitor_every: steps between two looks; the last step is always looked at.
@@ -251,7 +251,7 @@ def training_steps(
     if data.held_out:
         raise Leak("data must not be a test half: train on the labelled part or the pool instead")
     model.check_data(data)
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     if model.steps_done and not resume:
         raise ValueError(
             f"model was already trained for {model.steps_done} steps: pass resume=True to go on, "
@@ -262,10 +262,10 @@ def training_steps(
     update = model.updater(**settings)
     if batch_size is not None:
         batch_size *= getattr(update, "batches_per_update", 1)
-    batches = partial(data.batches, batch_size, generator)
+    batches = partial(data.batches, batch_size, rng)
     rates = dict.fromkeys(getattr(update, "names", ()), settings.get("lr"))
     return Training(
-        model, steps, rates, schedule, update, batches, generator, monitors, monitor_every, data.ids
+        model, steps, rates, schedule, update, batches, rng, monitors, monitor_every, data.ids
     )
 
 

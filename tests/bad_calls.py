@@ -68,7 +68,7 @@ def rng() -> torch.Generator:
 @cache
 def few() -> Dataset:
     """Ten labelled digits, one of each class."""
-    return data.split(data.digits(), labels_per_class=1, draw=0).labelled
+    return data.split(data.digits(), labels_per_class=1, repeat=0).labelled
 
 
 @cache
@@ -110,12 +110,12 @@ def line(x: Tensor) -> Tensor:
 
 def trained(model, source, steps: int = 2):
     """The model after a step or two."""
-    return fit(model, source, steps=steps, generator=rng(), show_progress=False).model
+    return fit(model, source, steps=steps, rng=rng(), show_progress=False).model
 
 
 def small(**settings) -> dict:
     """Sizes of a small network, and a generator."""
-    return {"hidden": (6, 5), **settings, "generator": rng()}
+    return {"hidden": (6, 5), **settings, "rng": rng()}
 
 
 def arm() -> evaluate.Arm:
@@ -123,8 +123,8 @@ def arm() -> evaluate.Arm:
     return evaluate.Arm("noise", transform=augment.Noise())
 
 
-STUDY = {"draws": 2, "labels_per_class": 2, "steps": 1, "first_draw": 0, "development": False}
-SPLIT = {"labels_per_class": 2, "draw": 0, "development": False}
+STUDY = {"repeats": 2, "labels_per_class": 2, "steps": 1, "first_repeat": 0, "development": False}
+SPLIT = {"labels_per_class": 2, "repeat": 0, "development": False}
 LOOK = {"steps": 1, "monitors": {}, "monitor_every": 1, "show_progress": False}
 RUN = {**LOOK, "resume": False}
 ADAM = {"batch_size": 4, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.0}
@@ -133,15 +133,15 @@ ADAM = {"batch_size": 4, "lr": 1e-3, "betas": (0.9, 0.99), "weight_decay": 0.0}
 ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
     "randomness": [
         lambda: (generator, {"seed": 0, "device": "cpu"}),
-        lambda: (chance.spawn, {"generator": rng(), "n": 2}),
-        lambda: (chance.normal, {"shape": (2, 3), "generator": rng()}),
-        lambda: (chance.uniform, {"shape": (2,), "generator": rng(), "low": 0.0, "high": 1.0}),
-        lambda: (chance.bernoulli, {"p": torch.full((3,), 0.5), "generator": rng()}),
+        lambda: (chance.spawn, {"rng": rng(), "n": 2}),
+        lambda: (chance.normal, {"shape": (2, 3), "rng": rng()}),
+        lambda: (chance.uniform, {"shape": (2,), "rng": rng(), "low": 0.0, "high": 1.0}),
+        lambda: (chance.bernoulli, {"p": torch.full((3,), 0.5), "rng": rng()}),
     ],
     "networks": [
-        lambda: (layers.linear, {"inputs": 2, "outputs": 3, "bias": True, "generator": rng()}),
-        lambda: (layers.conv, {"inputs": 2, "outputs": 3, "generator": rng()}),
-        lambda: (layers.dropout_mask, {"shape": (2, 3), "p": 0.5, "generator": rng()}),
+        lambda: (layers.linear, {"inputs": 2, "outputs": 3, "bias": True, "rng": rng()}),
+        lambda: (layers.conv, {"inputs": 2, "outputs": 3, "rng": rng()}),
+        lambda: (layers.dropout_mask, {"shape": (2, 3), "p": 0.5, "rng": rng()}),
         lambda: (layers.inverted_dropout, {"x": rows(2), "mask": rows(2), "p": 0.5}),
         lambda: (layers.Dropout, {"p": 0.5}),
         lambda: (
@@ -152,7 +152,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "leak": 0.1,
                 "batch_norm": True,
                 "smooth": False,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (
@@ -162,12 +162,12 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "outputs": 3,
                 "channels": (2, 3),
                 "dropout": 0.1,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (
             layers.small_cnn_decoder,
-            {"inputs": 3, "shape": (1, 8, 8), "channels": (3, 2), "generator": rng()},
+            {"inputs": 3, "shape": (1, 8, 8), "channels": (3, 2), "rng": rng()},
         ),
     ],
     "data": [
@@ -184,8 +184,8 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             },
         ),
         lambda: (few().to, {"device": "cpu"}),
-        lambda: (few().batches, {"batch_size": 4, "generator": rng()}),
-        lambda: (data.row_batches, {"rows": 9, "batch_size": 4, "generator": rng(), "stack": (2,)}),
+        lambda: (few().batches, {"batch_size": 4, "rng": rng()}),
+        lambda: (data.row_batches, {"rows": 9, "batch_size": 4, "rng": rng(), "stack": (2,)}),
         lambda: (data.refuse_leaks, {"seen": torch.arange(3), "test": unseen(), "what": "it"}),
         lambda: (StackedData, {"datasets": [few(), few()]}),
         lambda: (data.split, {"dataset": plane()[:100], "test": plane()[100:], **SPLIT}),
@@ -203,7 +203,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (data.two_moons, {"std": 0.1}),
         lambda: (data.islands, {"ratio": 3, "apart": 3.0, "std": 0.1}),
         lambda: (data.bars_and_stripes, {"side": 2}),
-        lambda: (data.ring().sample, {"n": 3, "generator": rng()}),
+        lambda: (data.ring().sample, {"n": 3, "rng": rng()}),
         lambda: (data.ring().log_density, {"x": rows(3)}),
         lambda: (data.ring().score, {"x": rows(3)}),
         lambda: (data.ring().smoothed, {"sigma": 0.1}),
@@ -242,7 +242,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "support": "unit",
                 "dropout": 0.1,
                 "instance_noise": 0.1,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (
@@ -255,16 +255,16 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "sphere": 0.1,
                 "means": rows(2),
                 "classes": None,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (
             rbm.RBM,
-            {"shape": 6, "hidden": 4, "classes": 2, "visible": "binary", "generator": rng()},
+            {"shape": 6, "hidden": 4, "classes": 2, "visible": "binary", "rng": rng()},
         ),
         lambda: (
             dbn.DBN,
-            {"shape": 6, "hidden": (4, 3), "classes": 2, "visible": "binary", "generator": rng()},
+            {"shape": 6, "hidden": (4, 3), "classes": 2, "visible": "binary", "rng": rng()},
         ),
         lambda: (
             score.ScoreNetwork,
@@ -283,14 +283,14 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (corruption.GaussianNoise, {"std": 0.1}),
         lambda: (corruption.Masking, {"fraction": 0.1}),
         lambda: (corruption.SaltAndPepper, {"fraction": 0.1}),
-        lambda: (corruption.Masking(0.2), {"x": pictures(), "generator": rng()}),
+        lambda: (corruption.Masking(0.2), {"x": pictures(), "rng": rng()}),
         lambda: (
             autoencoder.classifier_from,
-            {"model": kinds.autoencoder(rng()), "classes": 3, "dropout": 0.1, "generator": rng()},
+            {"model": kinds.autoencoder(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
         ),
         lambda: (
             dbn.classifier_from,
-            {"model": kinds.dbn(rng()), "classes": 3, "dropout": 0.1, "generator": rng()},
+            {"model": kinds.dbn(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
         ),
     ],
     "training": [
@@ -299,7 +299,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "model": kinds.classifier(rng()),
                 "data": few(),
-                "generator": rng(),
+                "rng": rng(),
                 **RUN,
                 **ADAM,
                 "schedule": "cosine",
@@ -310,7 +310,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "model": kinds.vae(rng()),
                 "data": few(),
-                "generator": rng(),
+                "rng": rng(),
                 **{name: value for name, value in RUN.items() if name != "show_progress"},
                 **ADAM,
                 "schedule": "constant",
@@ -321,7 +321,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "model": kinds.gan(rng()),
                 "data": few(),
-                "generator": rng(),
+                "rng": rng(),
                 **RUN,
                 **ADAM,
                 "critic_steps": 1,
@@ -333,7 +333,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "model": kinds.rbm(rng()),
                 "data": few(),
-                "generator": rng(),
+                "rng": rng(),
                 **RUN,
                 "batch_size": 4,
                 "lr": 0.01,
@@ -348,7 +348,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "model": kinds.dbn(rng()),
                 "data": few(),
-                "generator": rng(),
+                "rng": rng(),
                 **RUN,
                 "batch_size": 4,
                 "lr": 0.01,
@@ -357,11 +357,11 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (
             fit,
-            {"model": kinds.gmm(rng(), shape=2), "data": plane(), "generator": rng(), **RUN},
+            {"model": kinds.gmm(rng(), shape=2), "data": plane(), "rng": rng(), **RUN},
         ),
         lambda: (
             dbn.fit_greedily,
-            {"model": kinds.dbn(rng()), "data": few(), "generator": rng(), **LOOK, "lr": 0.01},
+            {"model": kinds.dbn(rng()), "data": few(), "rng": rng(), **LOOK, "lr": 0.01},
         ),
         lambda: (
             augment.PerClass(lambda: kinds.gmm(rng(), shape=2), classes=2).check_data,
@@ -369,7 +369,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
     ],
     "methods": [
-        lambda: (kinds.classifier(rng()), {"x": pictures(), "generator": rng()}),
+        lambda: (kinds.classifier(rng()), {"x": pictures(), "rng": rng()}),
         lambda: (kinds.classifier(rng()).predict, {"x": pictures()}),
         lambda: (kinds.classifier(rng()).log_probs, {"x": pictures()}),
         lambda: (kinds.classifier(rng()).accuracy, {"test": unseen()}),
@@ -378,7 +378,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (kinds.ensemble(rng()).accuracies, {"test": unseen()}),
         lambda: (
             kinds.vae(rng(), classes=10).sample,
-            {"n": 2, "label": 1, "generator": rng()},
+            {"n": 2, "label": 1, "rng": rng()},
         ),
         lambda: (kinds.vae(rng(), classes=10).labels_for, {"n": 2, "label": 1}),
         lambda: (kinds.vae(rng(), classes=10).encode, {"x": pictures(), "label": labels()}),
@@ -395,13 +395,13 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (kinds.autoencoder(rng()).reconstruction_error, {"x": pictures()}),
         lambda: (
             kinds.gan(rng(), classes=10).sample,
-            {"n": 2, "label": torch.tensor([1, 3]), "generator": rng()},
+            {"n": 2, "label": torch.tensor([1, 3]), "rng": rng()},
         ),
         lambda: (kinds.gan(rng(), classes=10).belief, {"x": pictures(), "label": labels()}),
         lambda: (kinds.gan(rng()).pull, {"x": pictures(), "label": None}),
         lambda: (
             trained(kinds.gmm(rng(), shape=2, classes=2), plane()).sample,
-            {"n": 2, "label": 1, "generator": rng()},
+            {"n": 2, "label": 1, "rng": rng()},
         ),
         lambda: (trained(kinds.gmm(rng(), shape=2), plane()).log_density, {"x": rows(3)}),
         lambda: (
@@ -410,34 +410,34 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (
             kinds.rbm(rng(), classes=10).sample,
-            {"n": 2, "label": 1, "gibbs_steps": 1, "generator": rng()},
+            {"n": 2, "label": 1, "gibbs_steps": 1, "rng": rng()},
         ),
         lambda: (
             kinds.rbm(rng()).gibbs_chain,
-            {"v": binary().flatten(1), "clamp_label": False, "generator": rng()},
+            {"v": binary().flatten(1), "clamp_label": False, "rng": rng()},
         ),
         lambda: (kinds.rbm(rng()).free_energy, {"v": binary().flatten(1)}),
         lambda: (
             kinds.dbn(rng(), classes=10).sample,
-            {"n": 2, "label": 1, "gibbs_steps": 1, "generator": rng()},
+            {"n": 2, "label": 1, "gibbs_steps": 1, "rng": rng()},
         ),
         lambda: (
             kinds.dbn(rng()).variational_bound,
-            {"x": binary(), "label": None, "log_z": 3.0, "draws": 2, "generator": rng()},
+            {"x": binary(), "label": None, "log_z": 3.0, "draws": 2, "rng": rng()},
         ),
         lambda: (
             kinds.score_network(rng(), classes=10).sample,
-            {"n": 2, "label": 1, "steps": 1, "step_size": 0.1, "generator": rng()},
+            {"n": 2, "label": 1, "steps": 1, "step_size": 0.1, "rng": rng()},
         ),
         lambda: (
             kinds.score_network(rng()).score,
             {"x": pictures(), "sigma": 0.5, "label": None},
         ),
         lambda: (kinds.energy_model(rng()).log_density, {"x": pictures()}),
-        lambda: (nce.UniformNoise(2, 0.0, 1.0).sample, {"n": 3, "generator": rng()}),
+        lambda: (nce.UniformNoise(2, 0.0, 1.0).sample, {"n": 3, "rng": rng()}),
         lambda: (
             augment.PerClass(lambda: kinds.rbm(rng(), shape=2), classes=2).sample,
-            {"n": 2, "label": 1, "generator": rng()},
+            {"n": 2, "label": 1, "rng": rng()},
         ),
     ],
     "functions": [
@@ -451,7 +451,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "x": pictures(),
                 "label": None,
                 "draws": 2,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (vae_bounds.active_units, {"mean": rows(3), "threshold": 0.01}),
@@ -480,7 +480,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "model": kinds.classifier(rng(), dropout=0.5),
                 "x": pictures(),
                 "draws": 2,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (dropout.max_norm, {"weight": rows(3), "limit": 1.0}),
@@ -504,7 +504,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (
             langevin.langevin,
-            {"score": line, "x": rows(3), "step_size": 0.1, "steps": 2, "generator": rng()},
+            {"score": line, "x": rows(3), "step_size": 0.1, "steps": 2, "rng": rng()},
         ),
         lambda: (
             langevin.annealed_langevin,
@@ -514,7 +514,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "sigmas": [1.0, 0.5],
                 "step_size": 0.1,
                 "steps": 1,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (langevin.geometric_levels, {"first": 1.0, "last": 0.1, "count": 3}),
@@ -527,7 +527,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (rbm_likelihood.log_partition, {"model": kinds.rbm(rng()), "layer": "hidden"}),
         lambda: (
             rbm_likelihood.exact_states,
-            {"model": rbm.RBM(4, 3, generator=rng()), "n": 2, "generator": rng()},
+            {"model": rbm.RBM(4, 3, rng=rng()), "n": 2, "rng": rng()},
         ),
         lambda: (
             rbm_likelihood.log_likelihood,
@@ -544,7 +544,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "runs": 2,
                 "betas": torch.tensor([0.0, 1.0]),
                 "base": torch.zeros(64),
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
         lambda: (score.explicit_score_loss, {"score": line, "x": rows(3), "target": rows(3)}),
@@ -570,12 +570,12 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (augment.PerPicture, {"change": line}),
         lambda: (augment.Compose, {"transforms": [augment.Flip(), augment.Noise()]}),
         lambda: (augment.as_transform, {"value": augment.Flip()}),
-        lambda: (augment.Affine(), {"x": pictures(), "generator": rng()}),
-        lambda: (augment.Noise().draw_for, {"x": pictures(), "generator": rng()}),
-        lambda: (augment.Crop().draw, {"n": 3, "generator": rng()}),
+        lambda: (augment.Affine(), {"x": pictures(), "rng": rng()}),
+        lambda: (augment.Noise().draw_for, {"x": pictures(), "rng": rng()}),
+        lambda: (augment.Crop().draw, {"n": 3, "rng": rng()}),
         lambda: (
             augment.Mixup(10).on_batch,
-            {"batch": Batch(pictures(), labels()), "generator": rng()},
+            {"batch": Batch(pictures(), labels()), "rng": rng()},
         ),
         lambda: (
             augment.Augmented,
@@ -588,11 +588,11 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (
             augment.Augmented(few(), transform=augment.Noise()).batches,
-            {"batch_size": 4, "generator": rng()},
+            {"batch_size": 4, "rng": rng()},
         ),
         lambda: (
             augment.bank,
-            {"model": kinds.vae(rng(), classes=10), "per_class": 1, "generator": rng()},
+            {"model": kinds.vae(rng(), classes=10), "per_class": 1, "rng": rng()},
         ),
         lambda: (augment.labelled_by, {"model": kinds.classifier(rng()), "pool": few()}),
         lambda: (
@@ -602,7 +602,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "data": kinds.split().labelled,
                 "per_class": 1,
                 "reach": 0.5,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
     ],
@@ -616,7 +616,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "bank": few(),
                 "test": unseen(),
                 "steps": 1,
-                "generator": rng(),
+                "rng": rng(),
                 "hidden": (4,),
                 "dropout": 0.1,
             },
@@ -631,7 +631,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (evaluate.modes_covered, {"x": rows(4), "centres": rows(2), "radius": 0.5}),
         lambda: (
             evaluate.under_corruptions,
-            {"model": kinds.classifier(rng()), "test": unseen(), "generator": rng()},
+            {"model": kinds.classifier(rng()), "test": unseen(), "rng": rng()},
         ),
         lambda: (
             evaluate.Arm,
@@ -711,7 +711,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "extent": 2.0,
             },
         ),
-        lambda: (widgets.GibbsExplorer, {"model": rbm.RBM(2, 2, generator=rng()), "seed": 0}),
+        lambda: (widgets.GibbsExplorer, {"model": rbm.RBM(2, 2, rng=rng()), "seed": 0}),
         lambda: (
             widgets.LatentExplorer,
             {"model": kinds.vae(rng(), latent=2), "data": kinds.split().labelled},
@@ -719,7 +719,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (
             widgets.LiveTraining,
             {
-                "training": training_steps(kinds.vae(rng()), few(), steps=1, generator=rng()),
+                "training": training_steps(kinds.vae(rng()), few(), steps=1, rng=rng()),
                 "picture": None,
                 "figure": None,
                 "driver": None,
@@ -736,16 +736,16 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "toy": data.ring(),
                 "model": kinds.score_network(rng(), shape=2),
                 "extent": 3.0,
-                "generator": rng(),
+                "rng": rng(),
             },
         ),
     ],
 }
 
 
-def small_classifier(shape, *, classes, generator) -> classifier.Classifier:
+def small_classifier(shape, *, classes, rng) -> classifier.Classifier:
     """A network of one layer, for studies that only have to begin."""
-    return classifier.Classifier(shape, classes=classes, hidden=(), generator=generator)
+    return classifier.Classifier(shape, classes=classes, hidden=(), rng=rng)
 
 
 def rbm_of_labels() -> rbm.RBM:
@@ -765,7 +765,7 @@ VALUES: dict[str, Callable[[], object]] = {
     "mapping": lambda: {"a": 1},
     "tensor": lambda: torch.zeros(2, 2),
     "array": lambda: np.zeros((2, 2)),
-    "generator": rng,
+    "rng": rng,
     "data set": plane,
     "model": lambda: kinds.vae(rng()),
     "object": object,
@@ -778,7 +778,7 @@ RIGHT: dict[Any, set[str]] = {
     float: {"integer", "fraction"},
     bool: {"truth"},
     Tensor: {"tensor"},
-    torch.Generator: {"generator"},
+    torch.Generator: {"rng"},
     Dataset: {"data set"},
     BatchSource: {"data set"},
     Callable: {"model"},  # a module can be called
@@ -926,7 +926,7 @@ SETTINGS = {
     "layers": Sequence[int] | None,
     "hidden": tuple[int, ...],
     "dropout": float,
-    "generator": torch.Generator,
+    "rng": torch.Generator,
     "resume": bool,
     "monitors": Mapping[str, Callable] | None,
     "monitor_every": int,

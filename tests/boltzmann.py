@@ -15,7 +15,7 @@ def cpu(seed=0):
 
 def scrambled(shape=5, hidden=4, scale=1.0, seed=9, **settings):
     """An RBM in float64 with every parameter drawn anew, so that no zero hides a fault."""
-    model = RBM(shape, hidden, generator=cpu(), **settings)
+    model = RBM(shape, hidden, rng=cpu(), **settings)
     rng = cpu(seed)
     for parameter in model.parameters():
         parameter.data = scale * normal(tuple(parameter.shape), rng)

@@ -37,7 +37,7 @@ PICTURE = (1, 8, 8)
 @cache
 def split(draw: int = 0) -> data.Split:
     """Five labelled digits of each class, their pool and their test half."""
-    return data.split(data.digits(), labels_per_class=5, draw=draw)
+    return data.split(data.digits(), labels_per_class=5, repeat=draw)
 
 
 @cache
@@ -55,7 +55,7 @@ def joined() -> data.Dataset:
 @cache
 def moons() -> data.Dataset:
     """200 points of the plane, 130 of one class and 70 of another, with ids."""
-    points = data.two_moons().sample(400, generator=generator(0))
+    points = data.two_moons().sample(400, rng=generator(0))
     first, second = ((points.y == label).nonzero()[:, 0] for label in range(2))
     uneven = points[torch.cat([first[:130], second[:70]]).sort().values]
     return replace(uneven, ids=3 * torch.arange(200, device=points.device).flip(0) + 7)
@@ -64,50 +64,50 @@ def moons() -> data.Dataset:
 def classifier(rng: torch.Generator, shape=PICTURE, **settings) -> Classifier:
     """A small classifier of ten labels, without dropout unless asked for."""
     settings = {"hidden": (16, 8), "dropout": 0.0, **settings}
-    return Classifier(shape, classes=10, generator=rng, **settings)
+    return Classifier(shape, classes=10, rng=rng, **settings)
 
 
 def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
     """A small VAE."""
-    return VAE(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
+    return VAE(shape, rng=rng, **{"hidden": (16,), "latent": 3, **settings})
 
 
 def autoencoder(rng: torch.Generator, shape=PICTURE, **settings) -> Autoencoder:
     """A small autoencoder."""
-    return Autoencoder(shape, generator=rng, **{"hidden": (16,), "latent": 3, **settings})
+    return Autoencoder(shape, rng=rng, **{"hidden": (16,), "latent": 3, **settings})
 
 
 def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
     """A mixture of two Gaussians, or of two for each class."""
-    return GaussianMixture(shape, components=2, generator=rng, **settings)
+    return GaussianMixture(shape, components=2, rng=rng, **settings)
 
 
 def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
     """A small GAN."""
     sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
-    return GAN(shape, generator=rng, **{**sizes, **settings})
+    return GAN(shape, rng=rng, **{**sizes, **settings})
 
 
 def score_network(rng: torch.Generator, shape=PICTURE, **settings) -> ScoreNetwork:
     """A small score network of three levels of noise."""
     settings = {"hidden": (16,), "sigmas": (1.0, 0.4, 0.2), **settings}
-    return ScoreNetwork(shape, generator=rng, **settings)
+    return ScoreNetwork(shape, rng=rng, **settings)
 
 
 def energy_model(rng: torch.Generator, shape=PICTURE, noise=None, **settings) -> EnergyModel:
     """A small energy model that learns from noise in the unit box, or other noise."""
     noise = noise or UniformNoise(shape, 0.0, 1.0)
-    return EnergyModel(shape, noise=noise, generator=rng, **{"hidden": (16,), **settings})
+    return EnergyModel(shape, noise=noise, rng=rng, **{"hidden": (16,), **settings})
 
 
 def rbm(rng: torch.Generator, shape=PICTURE, **settings) -> RBM:
     """A small restricted Boltzmann machine."""
-    return RBM(shape, 16, generator=rng, **settings)
+    return RBM(shape, 16, rng=rng, **settings)
 
 
 def dbn(rng: torch.Generator, shape=PICTURE, **settings) -> DBN:
     """A small deep belief network."""
-    return DBN(shape, (16, 12), generator=rng, **settings)
+    return DBN(shape, (16, 12), rng=rng, **settings)
 
 
 def ensemble(rng: torch.Generator, **settings) -> Ensemble:
@@ -150,7 +150,7 @@ class Residual(nn.Module):
         super().__init__()
         self.inner = nn.Sequential(
             nn.LayerNorm(width, device=rng.device),
-            nn.Sequential(linear(width, width, generator=rng), nn.ReLU()),
+            nn.Sequential(linear(width, width, rng=rng), nn.ReLU()),
             BatchNorm(width, device=rng.device),
         )
 
@@ -166,7 +166,7 @@ class ResidualClassifier(Model):
         super().__init__(shape, classes=10)
         size = torch.Size(self.shape).numel()
         blocks = nn.Sequential(Residual(width, rng), nn.Sequential(Residual(width, rng)))
-        ends = linear(size, width, generator=rng), linear(width, 10, generator=rng)
+        ends = linear(size, width, rng=rng), linear(width, 10, rng=rng)
         self.network = nn.Sequential(nn.Flatten(), ends[0], blocks, ends[1])
 
     def objectives(self) -> list[Objective]:
@@ -206,7 +206,7 @@ class Kind:
     def sample(self, model: Model, n: int, seed: int = 0) -> torch.Tensor:
         """Samples, of several labels where the model knows labels."""
         label = None if model.classes is None else torch.arange(n) % model.classes
-        return model.sample(n, label=label, generator=generator(seed))
+        return model.sample(n, label=label, rng=generator(seed))
 
 
 def _kind(name, make, of, can, **settings):
@@ -401,4 +401,4 @@ def moved(model: Model, before: dict[str, torch.Tensor]) -> set[str]:
 
 def run(model: Model, of, steps: int, seed: int = 0, **settings) -> Training:
     """A quiet `fit`."""
-    return fit(model, of, steps=steps, generator=generator(seed), show_progress=False, **settings)
+    return fit(model, of, steps=steps, rng=generator(seed), show_progress=False, **settings)

@@ -221,7 +221,7 @@ def test_mixup_shrinks_the_variance_by_its_known_factor(alpha):
 class Label(Transform):
     """Paints the picture in the number 1."""
 
-    def draw(self, n, generator):
+    def draw(self, n, rng):
         return ()
 
     def apply(self, x, parameters):
@@ -262,9 +262,9 @@ class Lift(Transform):
     def __init__(self):
         self.rows = []
 
-    def on_batch(self, batch, generator):
+    def on_batch(self, batch, rng):
         self.rows.append(batch.y.shape[-1])
-        return batch._replace(x=batch.x + 10 + uniform(batch.x.shape, generator, 0, 0.1))
+        return batch._replace(x=batch.x + 10 + uniform(batch.x.shape, rng, 0, 0.1))
 
 
 @pytest.mark.parametrize("stack", [None, 3])
@@ -375,14 +375,14 @@ class Echo(Model):
         super().__init__(2)
         self.anchor = nn.Parameter(torch.zeros(()))
 
-    def sample(self, n, *, label, generator):
+    def sample(self, n, *, label, rng):
         return self.labels_for(n, label)[:, None].expand(n, 2) / 2
 
 
 def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw():
     model = Echo()
     model.seen = torch.tensor([3, 5])
-    made = bank(model, per_class=4, generator=cpu())
+    made = bank(model, per_class=4, rng=cpu())
     assert made.y.bincount().tolist() == [4, 4, 4]
     assert torch.equal(made.x[:, 0], made.y / 2)
     assert (made.classes, made.support) == (3, "unit")
@@ -392,9 +392,9 @@ def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw(
 
 def test_unconditional_model_is_refused_with_advice():
     with pytest.raises(ValueError, match=r"must be conditional.*PerClass"):
-        bank(VAE(2, generator=cpu()), per_class=3, generator=cpu())
+        bank(VAE(2, rng=cpu()), per_class=3, rng=cpu())
     with pytest.raises(ValueError, match="per_class must be an integer of at least 1, got 0"):
-        bank(Echo(), per_class=0, generator=cpu())
+        bank(Echo(), per_class=0, rng=cpu())
 
 
 def test_a_bank_without_bounds_makes_the_mixture_unbounded():
@@ -403,15 +403,13 @@ def test_a_bank_without_bounds_makes_the_mixture_unbounded():
     assert Augmented(real, bank=free).support == Augmented(free, bank=real).support == "real"
     assert Augmented(real, bank=real).support == "unit"
     with pytest.raises(ValueError, match="support"):
-        fit(
-            VAE(4, classes=2, generator=cpu()), Augmented(real, bank=free), steps=1, generator=cpu()
-        )
+        fit(VAE(4, classes=2, rng=cpu()), Augmented(real, bank=free), steps=1, rng=cpu())
 
 
 @pytest.fixture
 def per_class():
     rng = cpu()
-    settings = dict(hidden=(), latent=1, likelihood="gaussian", generator=rng)
+    settings = dict(hidden=(), latent=1, likelihood="gaussian", rng=rng)
     return PerClass(lambda: VAE(2, **settings), classes=3)
 
 
@@ -421,16 +419,16 @@ def test_samples_of_a_label_come_from_its_own_model(per_class):
             model.decoder[-1].weight.zero_()
             model.decoder[-1].bias.fill_(value)
     label = torch.tensor([2, 0, 1, 1, 2])
-    found = per_class.sample(5, label=label, generator=cpu())
+    found = per_class.sample(5, label=label, rng=cpu())
     assert torch.equal(found, label[:, None].float().expand(5, 2))
-    made = bank(per_class, per_class=2, generator=cpu())
+    made = bank(per_class, per_class=2, rng=cpu())
     assert torch.equal(made.x[:, 0], made.y.float())
 
 
 def test_rows_of_one_label_move_its_own_model_and_no_other(per_class):
     before = [[p.clone() for p in model.parameters()] for model in per_class.models]
     data = Dataset(normal((20, 2), cpu()), torch.ones(20, dtype=torch.int64), 3)
-    training = fit(per_class, data, steps=3, generator=cpu(), show_progress=False)
+    training = fit(per_class, data, steps=3, rng=cpu(), show_progress=False)
     moved = [
         any(not torch.equal(*pair) for pair in zip(old, model.parameters(), strict=True))
         for old, model in zip(before, per_class.models, strict=True)
@@ -444,9 +442,9 @@ def test_each_model_learns_the_centre_of_its_class(per_class):
     rng = cpu(1)
     y = torch.arange(300) % 3
     x = 3.0 * (y[:, None] - 1) + normal((300, 2), rng)
-    settings = dict(steps=400, lr=0.03, generator=rng, show_progress=False)
+    settings = dict(steps=400, lr=0.03, rng=rng, show_progress=False)
     fit(per_class, Dataset(x, y, 3), **settings)
-    made = bank(per_class, per_class=400, generator=rng)
+    made = bank(per_class, per_class=400, rng=rng)
     for label in range(3):
         found, rows = made.x[made.y == label].mean(0), x[y == label]
         assert ((found - rows.mean(0)).abs() < 5 * (2 / 400 + 1 / 100) ** 0.5).all()
@@ -454,9 +452,9 @@ def test_each_model_learns_the_centre_of_its_class(per_class):
 
 def test_per_class_refuses_conditional_models_and_asks_for_labels(per_class):
     with pytest.raises(ValueError, match="must make unconditional models"):
-        PerClass(lambda: VAE(2, classes=3, generator=cpu()), classes=3)
+        PerClass(lambda: VAE(2, classes=3, rng=cpu()), classes=3)
     with pytest.raises(ValueError, match="label must be given"):
-        per_class.sample(3, generator=cpu())
+        per_class.sample(3, rng=cpu())
 
 
 def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():

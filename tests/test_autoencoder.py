@@ -41,7 +41,7 @@ def scrambled(model, scale=1.0):
 
 def linear_autoencoder(latent=2, seed=0, **settings):
     settings = {"hidden": (), "loss": "squared", **settings}
-    return Autoencoder(SIZE, latent=latent, generator=cpu(seed), **settings).double()
+    return Autoencoder(SIZE, latent=latent, rng=cpu(seed), **settings).double()
 
 
 def correlated():
@@ -98,7 +98,7 @@ def test_no_linear_autoencoder_reconstructs_better_than_pca():
     for seed in range(5):
         model = linear_autoencoder(seed=seed).float()
         settings = {"steps": 300, "lr": 0.03, "show_progress": False}
-        fit(model, x.float(), generator=cpu(seed), **settings)
+        fit(model, x.float(), rng=cpu(seed), **settings)
         error = model.double().reconstruction_error(x).mean()
         assert best < error < 3 * best
 
@@ -107,7 +107,7 @@ def test_no_linear_autoencoder_reconstructs_better_than_pca():
 
 
 def test_cross_entropy_is_that_of_torch_distributions_summed_over_each_example():
-    model = scrambled(Autoencoder((1, 2, 3), hidden=(5,), latent=2, generator=cpu()))
+    model = scrambled(Autoencoder((1, 2, 3), hidden=(5,), latent=2, rng=cpu()))
     spoilt = uniform((7, 1, 2, 3), cpu(1)).double()
     x = (uniform((7, 1, 2, 3), cpu(2)) < 0.5).double()
     exact = -td.Bernoulli(model.reconstruct(spoilt)).log_prob(x).sum((1, 2, 3))
@@ -116,7 +116,7 @@ def test_cross_entropy_is_that_of_torch_distributions_summed_over_each_example()
 
 def test_squared_loss_and_reconstruction_error_are_summed_over_each_example():
     for loss in ("squared", "cross-entropy"):
-        model = Autoencoder((1, 2, 3), hidden=(5,), latent=2, loss=loss, generator=cpu())
+        model = Autoencoder((1, 2, 3), hidden=(5,), latent=2, loss=loss, rng=cpu())
         model, x = scrambled(model), uniform((7, 1, 2, 3), cpu(1)).double()
         exact = torch.stack([(model.reconstruct(x) - x)[row].square().sum() for row in range(7)])
         torch.testing.assert_close(model.reconstruction_error(x), exact.detach())
@@ -128,7 +128,7 @@ def test_squared_loss_and_reconstruction_error_are_summed_over_each_example():
 
 def model_of(loss, **settings):
     settings = {"hidden": (5,), "latent": 2, **settings}
-    return scrambled(Autoencoder((1, 2, 3), loss=loss, generator=cpu(), **settings))
+    return scrambled(Autoencoder((1, 2, 3), loss=loss, rng=cpu(), **settings))
 
 
 @pytest.mark.parametrize("code", ["linear", "relu", "sigmoid", "tanh"])
@@ -268,12 +268,12 @@ def test_denoising_score_comes_to_the_score_of_the_data_as_fast_as_the_variance_
 
 def test_trained_denoiser_points_along_the_exact_score():
     mixture, std, rng = data.ring(3, radius=1.0, std=0.2), 0.3, cpu()
-    points = mixture.sample(2000, generator=rng)
+    points = mixture.sample(2000, rng=rng)
     settings = {"hidden": (64, 64), "latent": 64, "code": "relu", "loss": "squared"}
-    model = Autoencoder(2, corruption=GaussianNoise(std), generator=rng, **settings)
+    model = Autoencoder(2, corruption=GaussianNoise(std), rng=rng, **settings)
     settings = {"steps": 1500, "lr": 3e-3, "batch_size": 256, "schedule": "cosine"}
-    fit(model, points.x, generator=rng, show_progress=False, **settings)
-    z = mixture.sample(500, generator=rng).x + std * normal((500, 2), rng)
+    fit(model, points.x, rng=rng, show_progress=False, **settings)
+    z = mixture.sample(500, rng=rng).x + std * normal((500, 2), rng)
     smoothed = data.PlaneMixture(mixture.centres, math.hypot(0.2, std), mixture.labels)
     exact = smoothed.score(z)
     found = denoising_score(z, model.reconstruct(z).detach(), std)
@@ -318,7 +318,7 @@ PENALTIES = {"sigmoid": contractive_penalty_sigmoid, "tanh": contractive_penalty
 
 @pytest.mark.parametrize("code", PENALTIES)
 def test_penalty_is_the_squared_norm_of_the_jacobian(code):
-    model = scrambled(Autoencoder(5, hidden=(), latent=3, code=code, generator=cpu()))
+    model = scrambled(Autoencoder(5, hidden=(), latent=3, code=code, rng=cpu()))
     x = normal((7, 5), cpu(1)).double()
     exact = jacobian(model.encode, x).square().sum((1, 2))
     found = model.contractive_penalty(x)
@@ -348,13 +348,13 @@ def test_penalty_is_zero_without_weights_or_where_units_are_saturated(code):
 
 def small(seed=0, **settings):
     settings = {"hidden": (), "latent": 3, "code": "sigmoid", **settings}
-    return Autoencoder(4, generator=cpu(seed), **settings)
+    return Autoencoder(4, rng=cpu(seed), **settings)
 
 
 def trained(model, seed=0, **settings):
     of = Dataset(uniform((50, 4), cpu(7)), support="unit", ids=torch.arange(50))
     settings = {"steps": 20, "lr": 0.05, **settings}
-    return fit(model, of, generator=cpu(seed), show_progress=False, **settings)
+    return fit(model, of, rng=cpu(seed), show_progress=False, **settings)
 
 
 def test_contraction_adds_that_much_of_the_penalty_at_the_clean_examples():
@@ -408,7 +408,7 @@ def test_tied_decoder_shares_the_weights_of_the_encoder_and_they_get_both_gradie
 
 
 def test_bias_on_the_way_back_starts_as_that_of_a_dense_layer():
-    bias = Transposed(linear(2000, 25, generator=cpu()), generator=cpu(1)).bias
+    bias = Transposed(linear(2000, 25, rng=cpu()), rng=cpu(1)).bias
     assert 0.19 < bias.abs().max() <= 0.2  # 1 / sqrt(25), as for the layer's other direction
     assert abs(bias.mean()) < 5 * 0.2 / math.sqrt(3 * 2000)
 
@@ -417,7 +417,7 @@ def test_bias_on_the_way_back_starts_as_that_of_a_dense_layer():
 
 
 def test_convolutional_decoder_doubles_its_pictures_back_to_the_shape():
-    network = small_cnn_decoder(5, (2, 9, 12), channels=(4, 3), generator=cpu())
+    network = small_cnn_decoder(5, (2, 9, 12), channels=(4, 3), rng=cpu())
     z = normal((6, 5), cpu(1))
     h = network[0](z).view(6, 4, 2, 3).relu()
     rows, columns = torch.arange(4) // 2, torch.arange(6) // 2
@@ -430,7 +430,7 @@ def test_convolutional_decoder_doubles_its_pictures_back_to_the_shape():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2, 9, 12), (1, 28, 28)])
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 6)])
 def test_convolutional_autoencoder_gives_back_the_shape(shape, hidden):
-    settings = {"hidden": hidden, "latent": 3, "network": "cnn", "generator": cpu()}
+    settings = {"hidden": hidden, "latent": 3, "network": "cnn", "rng": cpu()}
     model, x = Autoencoder(shape, **settings), uniform((5, *shape), cpu(1))
     assert model.encode(x).shape == (5, 3)
     assert model.reconstruct(x).shape == x.shape
@@ -448,15 +448,15 @@ def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code(
     model = small(hidden=(6,), code="relu")
     trained(model)
     before = [parameter.clone() for parameter in model.parameters()]
-    classifier = classifier_from(model, classes=3, dropout=0.4, generator=cpu(1))
+    classifier = classifier_from(model, classes=3, dropout=0.4, rng=cpu(1))
     x, head = uniform((9, 4), cpu(2)), classifier.network[-1]
     torch.testing.assert_close(classifier.eval()(x), head(model.encode(x)))
-    fresh = Classifier(4, classes=3, hidden=(6, 3), dropout=0.4, generator=cpu())
+    fresh = Classifier(4, classes=3, hidden=(6, 3), dropout=0.4, rng=cpu())
     assert str(classifier.network) == str(fresh.network)
-    assert torch.equal(head.weight, linear(3, 3, generator=cpu(1)).weight)
+    assert torch.equal(head.weight, linear(3, 3, rng=cpu(1)).weight)
     start = [parameter.clone() for parameter in classifier.parameters()]
     labelled = Dataset(x, torch.arange(9) % 3, 3)
-    fit(classifier, labelled, steps=3, generator=cpu(), show_progress=False)
+    fit(classifier, labelled, steps=3, rng=cpu(), show_progress=False)
     pairs = zip(start, classifier.parameters(), strict=True)
     assert not any(torch.equal(one, other) for one, other in pairs)
     pairs = zip(before, model.parameters(), strict=True)
@@ -465,8 +465,8 @@ def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code(
 
 def test_classifier_from_a_convolutional_encoder_takes_its_pictures_and_drops_values():
     settings = {"hidden": (4, 6), "latent": 5, "code": "tanh", "network": "cnn"}
-    model = Autoencoder((2, 6, 9), generator=cpu(), **settings)
-    classifier = classifier_from(model, classes=3, dropout=0.5, generator=cpu(1))
+    model = Autoencoder((2, 6, 9), rng=cpu(), **settings)
+    classifier = classifier_from(model, classes=3, dropout=0.5, rng=cpu(1))
     x = uniform((9, 2, 6, 9), cpu(2))
     exact = classifier.network[-1](model.encode(x))
     torch.testing.assert_close(classifier.eval()(x), exact)
@@ -477,12 +477,12 @@ def test_classifier_from_a_convolutional_encoder_takes_its_pictures_and_drops_va
 def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
     model = small()
     trained(model)
-    classifier = classifier_from(model, classes=2, generator=cpu())
+    classifier = classifier_from(model, classes=2, rng=cpu())
     test = Dataset(uniform((10, 4), cpu()), torch.arange(10) % 2, 2, ids=torch.arange(45, 55))
     with pytest.raises(Leak, match="has seen 5 of the 10 rows"):
         classifier.accuracy(test)
     rest = test[5:]
-    fit(classifier, rest[:2], steps=1, generator=cpu(), show_progress=False)
+    fit(classifier, rest[:2], steps=1, rng=cpu(), show_progress=False)
     with pytest.raises(Leak, match="has seen 7 of the 10 rows"):
         classifier.accuracy(test)
 
@@ -513,7 +513,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
 def test_impossible_settings_are_refused(settings, said):
     settings = {"hidden": (), "latent": 3, "code": "sigmoid", **settings}
     with pytest.raises((TypeError, ValueError), match=said):
-        Autoencoder((1, 8, 8), generator=cpu(), **settings)
+        Autoencoder((1, 8, 8), rng=cpu(), **settings)
 
 
 @pytest.mark.parametrize(
@@ -531,19 +531,19 @@ def test_impossible_settings_are_refused(settings, said):
             "the contractive penalty needs .* got 'mlp', .* and 'linear'",
         ),
         (
-            lambda: classifier_from(small(), classes=1, generator=cpu()),
+            lambda: classifier_from(small(), classes=1, rng=cpu()),
             "classes must be an integer of at least 2, got 1",
         ),
         (
-            lambda: classifier_from(small(), classes=2, dropout=1.0, generator=cpu()),
+            lambda: classifier_from(small(), classes=2, dropout=1.0, rng=cpu()),
             r"dropout must lie in \[0, 1\), got 1.0",
         ),
         (
-            lambda: classifier_from(small().to("meta"), classes=2, generator=cpu()),
-            r"generator must be on the device of the model \(meta\)",
+            lambda: classifier_from(small().to("meta"), classes=2, rng=cpu()),
+            r"rng must be on the device of the model \(meta\)",
         ),
         (
-            lambda: fit(small(), torch.randn(5, 4, generator=cpu()), steps=1, generator=cpu()),
+            lambda: fit(small(), torch.randn(5, 4, generator=cpu()), steps=1, rng=cpu()),
             r"x must lie in \[0, 1\]",
         ),
     ],

@@ -40,13 +40,13 @@ def scrambled(model, scale=1.0, seed=9):
 
 
 def made(name, shape=SHAPES["grey"], classes=CLASSES, **how):
-    return scrambled(MAKERS[name](shape=shape, classes=classes, generator=cpu(), **how))
+    return scrambled(MAKERS[name](shape=shape, classes=classes, rng=cpu(), **how))
 
 
 @functools.cache
 def judging(shape=SHAPES["grey"], classes=CLASSES):
     """A linear judge, undecided at the mean picture of two layers: it reads every label often."""
-    judge = scrambled(Classifier(shape, classes=classes, hidden=(), generator=cpu()), seed=8)
+    judge = scrambled(Classifier(shape, classes=classes, hidden=(), rng=cpu()), seed=8)
     middle = tape(made("a DBN of two layers", shape=shape)).x.mean((0, 1)).flatten()
     judge.network[-1].bias.data = -judge.network[-1].weight.data @ middle
     return judge
@@ -62,7 +62,7 @@ def asked(n=60):
 
 def tape(model, labels=None, *, steps=6, held=True, seed=3):
     labels = asked() if labels is None else labels
-    return record(model, labels, steps=steps, held=held, generator=cpu(seed))
+    return record(model, labels, steps=steps, held=held, rng=cpu(seed))
 
 
 @pytest.fixture
@@ -95,7 +95,7 @@ def test_states_are_those_of_the_tops_gibbs_chain(name, held):
     model, rng = made(name), cpu(3)
     found = tape(model, held=held)
     v = top(model).to_visible(top(model)._noise(60, rng), asked())
-    chain = top(model).gibbs_chain(v, clamp_label=held, generator=rng)
+    chain = top(model).gibbs_chain(v, clamp_label=held, rng=rng)
     expected = torch.stack([v, *(next(chain) for _ in range(6))])
     assert torch.equal(found.v, expected)
     assert torch.equal(found.label, expected[:, :, top(model).size :].argmax(2))
@@ -107,7 +107,7 @@ def test_states_are_those_of_the_tops_gibbs_chain(name, held):
 def test_the_last_pictures_are_the_models_samples_after_as_many_steps(name, visible, steps):
     model = made(name, visible=visible)
     found = tape(model, steps=steps)
-    expected = model.sample(60, label=asked(), gibbs_steps=steps, generator=cpu(3))
+    expected = model.sample(60, label=asked(), gibbs_steps=steps, rng=cpu(3))
     assert found.x.shape == (steps + 1, 60, 1, 2, 2)
     torch.testing.assert_close(found.x[-1], expected)
 
@@ -116,7 +116,7 @@ def test_the_last_pictures_are_the_models_samples_after_as_many_steps(name, visi
 def test_so_are_the_pictures_before_where_no_layer_lies_between(name):
     model, found = made(name), tape(made(name))
     for step in range(1, 7):
-        expected = model.sample(60, label=asked(), gibbs_steps=step, generator=cpu(3))
+        expected = model.sample(60, label=asked(), gibbs_steps=step, rng=cpu(3))
         torch.testing.assert_close(found.x[step], expected)
 
 
@@ -508,7 +508,7 @@ REFUSED = {
     ),
     "a tape elsewhere": (
         lambda: tape(made("an RBM").to("meta")),
-        r"generator must be on the device of the model \(meta\)",
+        r"rng must be on the device of the model \(meta\)",
     ),
 }
 

@@ -28,7 +28,7 @@ def close(found, exact):
 @pytest.fixture
 def changes():
     digits, rng = data.digits(), generator(0)
-    model = Classifier(digits.shape, classes=10, generator=rng)
+    model = Classifier(digits.shape, classes=10, rng=rng)
     for weight in model.parameters():  # a judge that is sure of itself
         weight.data *= 3
     return ChangesExplorer(model, digits.values[4:8], digits.y[4:8])
@@ -118,7 +118,7 @@ def test_changes_come_in_their_order_mirror_moves_values_noise_and_what_is_erase
 
 
 def test_bad_input_is_refused():
-    x, judge = pictures(2, 1, 8, 8), Classifier((1, 8, 8), classes=10, generator=generator(0))
+    x, judge = pictures(2, 1, 8, 8), Classifier((1, 8, 8), classes=10, rng=generator(0))
     with pytest.raises(ValueError, match=r"x must be pictures \(B, C, H, W\), got shape \(8, 8\)"):
         changed(x[0, 0])
     with pytest.raises(ValueError, match=r"mirror must be one of .*'up-down'.*, got 'both'"):
@@ -227,7 +227,7 @@ def test_twin_shows_the_first_picture_under_each_change_with_its_verdict_and_its
 
 def test_wide_pictures_in_colour_are_shown_whole_with_a_bar_as_wide_beneath():
     x = pictures(2, 3, 5, 9)
-    judge = Classifier((3, 5, 9), classes=3, generator=generator(0))
+    judge = Classifier((3, 5, 9), classes=3, rng=generator(0))
     changes = ChangesExplorer(judge, x, torch.tensor([2, 1]))
     changes.which.value = 1
     shown = changes.draw()[0].axes[0].images[0]

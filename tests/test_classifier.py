@@ -18,7 +18,7 @@ def cpu(seed=0):
 
 
 def make(shape=4, classes=3, **settings):
-    return Classifier(shape, classes=classes, generator=cpu(), **settings)
+    return Classifier(shape, classes=classes, rng=cpu(), **settings)
 
 
 def loss(model, x, y):
@@ -80,7 +80,7 @@ def test_accuracy_is_the_share_of_right_answers():
 
 def test_accuracy_on_two_gaussians_comes_close_to_the_best_possible():
     model = make(2, 2, hidden=(), dropout=0.0)
-    fit(model, gaussians(4000, 2.0, 1), steps=400, lr=0.05, generator=cpu(), show_progress=False)
+    fit(model, gaussians(4000, 2.0, 1), steps=400, lr=0.05, rng=cpu(), show_progress=False)
     best, n = Normal(0.0, 1.0).cdf(torch.tensor(1.0)).item(), 20_000
     standard_error = math.sqrt(best * (1 - best) / n)
     assert abs(model.accuracy(gaussians(n, 2.0, 2)) - best) < 5 * standard_error + 0.005
@@ -93,14 +93,14 @@ def test_separable_pictures_are_learnt_without_a_mistake(network):
     x[y == 0, :, :2] += 0.7  # bright above, against bright below
     x[y == 1, :, 2:] += 0.7
     model = make((2, 4, 6), 2, hidden=(8,), network=network, dropout=0.0)
-    fit(model, Dataset(x, y, 2), steps=150, lr=0.02, generator=rng, show_progress=False)
+    fit(model, Dataset(x, y, 2), steps=150, lr=0.02, rng=rng, show_progress=False)
     assert torch.equal(model.predict(x), y)
 
 
 def test_rows_that_were_trained_on_are_no_test_rows():
     train = gaussians(100, 2.0, 1)
     model = make(2, 2, hidden=())
-    fit(model, train, steps=1, generator=cpu(), show_progress=False)
+    fit(model, train, steps=1, rng=cpu(), show_progress=False)
     with pytest.raises(Leak, match="has seen 10 of the 10 rows"):
         model.accuracy(train[:10])
 
@@ -114,6 +114,6 @@ def test_what_a_classifier_cannot_do_is_refused():
         make(network="cnn")
     unlabelled = Dataset(torch.zeros(5, 4), torch.full((5,), -1), 3)
     with pytest.raises(ValueError, match="labelled throughout"):
-        fit(make(), unlabelled, steps=1, generator=cpu())
+        fit(make(), unlabelled, steps=1, rng=cpu())
     with pytest.raises(ValueError, match="labelled throughout"):
         make().accuracy(unlabelled)

@@ -104,12 +104,10 @@ def test_evaluating_leaves_global_random_states_untouched():
         evaluate.Arm("mixup", transform=augment.Mixup(10)),
         evaluate.Arm.duplicates(),
     ]
-    settings = {"draws": 2, "steps": 2, "show_progress": False}
+    settings = {"repeats": 2, "steps": 2, "show_progress": False}
     with global_randomness_untouched():
         result = evaluate.study(arms, data=data.digits(), **settings)
-        evaluate.under_corruptions(
-            result.classifiers["mixup"], split().test[:20], generator=generator(0)
-        )
+        evaluate.under_corruptions(result.classifiers["mixup"], split().test[:20], rng=generator(0))
 
 
 @kinds()
@@ -161,7 +159,7 @@ def test_losses_are_finite_and_fall_unless_the_fall_of_one_is_the_rise_of_anothe
 @kinds()
 def test_a_run_stopped_halfway_leaves_a_usable_model_and_goes_on_as_if_never_stopped(kind):
     model, whole = kind.new(), kind.new()
-    training = training_steps(model, kind.data(), steps=6, generator=generator(0))
+    training = training_steps(model, kind.data(), steps=6, rng=generator(0))
     for step in training:
         if step.index == 3:
             break
@@ -330,10 +328,10 @@ def test_same_generator_draws_the_same_sample_within_the_support(kind):
 def test_a_bank_made_from_test_rows_is_a_leak_wherever_it_is_used(kind):
     model, (train, test) = kind.new(), data.halves(kind.data())
     run(model, replace(test, held_out=False), 1)
-    bank = augment.bank(model, per_class=2, generator=generator(0))
+    bank = augment.bank(model, per_class=2, rng=generator(0))
     with pytest.raises(data.Leak, match="the bank has seen"):
-        evaluate.classification_accuracy_score(bank, test, steps=1, generator=generator(0))
-    judge = Classifier(train.shape, classes=train.classes, hidden=(4,), generator=generator(0))
+        evaluate.classification_accuracy_score(bank, test, steps=1, rng=generator(0))
+    judge = Classifier(train.shape, classes=train.classes, hidden=(4,), rng=generator(0))
     run(judge, augment.Augmented(train[train.y >= 0], bank=bank), 1)
     with pytest.raises(data.Leak, match="the classifier has seen"):
         judge.accuracy(test[test.y >= 0])
@@ -345,7 +343,7 @@ def test_samples_follow_the_labels_asked_for(kind):
     labels = torch.tensor([last, 0, last, last, 0, last, 0, 0, last])
 
     def sample(label):
-        return model.sample(9, label=label, generator=generator(0))
+        return model.sample(9, label=label, rng=generator(0))
 
     mixed = sample(labels)
     assert torch.equal(sample(0), sample(torch.zeros(9, dtype=torch.int64)))

@@ -241,7 +241,7 @@ def test_batches_hold_matching_rows_and_say_whether_all_are_labelled():
 
 @pytest.mark.parametrize("labels_per_class", [1, 5, 20])
 def test_a_split_parts_the_training_half_and_balances_the_labels(labels_per_class):
-    found = data.split(data.digits(), labels_per_class=labels_per_class, draw=3)
+    found = data.split(data.digits(), labels_per_class=labels_per_class, repeat=3)
     labelled, pool, test = map(numbers, (found.labelled, found.pool, found.test))
     assert found.labelled.y.bincount().tolist() == [labels_per_class] * 10
     assert not labelled & pool
@@ -262,10 +262,10 @@ def test_halves_are_stratified_and_always_the_same():
 
 
 def test_draws_are_nested_and_repeatable_and_differ():
-    few, more = (data.split(data.digits(), labels_per_class=n, draw=2) for n in (3, 8))
+    few, more = (data.split(data.digits(), labels_per_class=n, repeat=2) for n in (3, 8))
     assert numbers(few.labelled) < numbers(more.labelled)
     assert numbers(few.with_labels(8)) == numbers(more.labelled)
-    again = data.split(data.digits(), labels_per_class=3, draw=2)
+    again = data.split(data.digits(), labels_per_class=3, repeat=2)
     assert numbers(again.labelled) == numbers(few.labelled)
     assert numbers(again.labelled) != numbers(split(1).with_labels(3))
 
@@ -275,7 +275,7 @@ def test_every_training_row_is_as_likely_to_be_labelled():
     train = numbers(data.halves(few)[0])
     counts = torch.zeros(20)
     for draw in range(draws):
-        counts[data.split(few, labels_per_class=2, draw=draw).labelled.ids] += 1
+        counts[data.split(few, labels_per_class=2, repeat=draw).labelled.ids] += 1
     share = torch.tensor([0.4 if row in train else 0.0 for row in range(20)])
     error = (share * (1 - share) / draws).sqrt()
     assert ((counts / draws - share).abs() <= 5 * error).all()
@@ -284,7 +284,7 @@ def test_every_training_row_is_as_likely_to_be_labelled():
 def test_a_development_split_never_touches_the_test_half():
     reported = numbers(split().test)
     for draw in range(5):
-        found = data.split(data.digits(), labels_per_class=5, draw=draw, development=True)
+        found = data.split(data.digits(), labels_per_class=5, repeat=draw, development=True)
         parts = [numbers(part) for part in (found.labelled, found.pool, found.test)]
         assert not set.union(*parts) & reported
         assert sum(map(len, parts)) == len(set.union(*parts)) == 1797 - len(reported)
@@ -293,9 +293,9 @@ def test_a_development_split_never_touches_the_test_half():
 
 def test_a_development_split_leaves_a_test_set_of_its_own_alone():
     train, test = data.halves(data.digits())
-    found = data.split(train, test, labels_per_class=5, draw=0, development=True)
+    found = data.split(train, test, labels_per_class=5, repeat=0, development=True)
     assert not numbers(found.test) & numbers(test)
-    given = data.split(train, replace(test, held_out=False), labels_per_class=5, draw=0)
+    given = data.split(train, replace(test, held_out=False), labels_per_class=5, repeat=0)
     assert numbers(given.test) == numbers(test)
     assert given.test.held_out
 
@@ -307,25 +307,25 @@ def own_digits(**settings):
 
 
 def judge(of, steps=1):
-    model = Classifier(of.shape, classes=of.classes, hidden=(4,), generator=generator(0))
+    model = Classifier(of.shape, classes=of.classes, hidden=(4,), rng=generator(0))
     run(model, of, steps)
     return model
 
 
 def test_a_model_that_learnt_from_your_own_rows_may_not_be_scored_on_them():
     own = own_digits()
-    for learnt in (own, data.split(own, labels_per_class=5, draw=0).candidates):
+    for learnt in (own, data.split(own, labels_per_class=5, repeat=0).candidates):
         for test in (own, data.digits(), own_digits(support="unit")[:900]):
             with pytest.raises(data.Leak, match="the classifier has seen"):
                 judge(learnt).accuracy(test)
-    judge(data.split(own, labels_per_class=5, draw=0).labelled).accuracy(split().test)
+    judge(data.split(own, labels_per_class=5, repeat=0).labelled).accuracy(split().test)
 
 
 def test_your_own_test_set_is_guarded_as_well():
     own = own_digits()
     with pytest.raises(data.Leak, match="dataset must hold rows that are not in test: all 1797"):
-        data.split(own, own_digits(), labels_per_class=5, draw=0)
-    found = data.split(own, own[300:700], labels_per_class=5, draw=0)
+        data.split(own, own_digits(), labels_per_class=5, repeat=0)
+    found = data.split(own, own[300:700], labels_per_class=5, repeat=0)
     assert len(found.candidates) == 1397
     assert not numbers(found.candidates) & numbers(found.test)
     assert found.test.y.tolist() == own.y[300:700].tolist()
@@ -337,13 +337,13 @@ def test_your_own_test_set_is_guarded_as_well():
 def test_a_model_fitted_before_the_split_gives_leaks_away():
     own = own_digits(support="unit")
     for rows in (own, own.x):  # a data set, and a bare tensor
-        vae = VAE((1, 8, 8), hidden=(4,), latent=2, generator=generator(0))
+        vae = VAE((1, 8, 8), hidden=(4,), latent=2, rng=generator(0))
         run(vae, rows, 1)
         assert set(vae.seen.tolist()) == numbers(data.digits())
 
 
 def test_a_bank_that_holds_test_rows_is_a_leak_although_nobody_kept_track():
-    found = data.split(own_digits(), labels_per_class=5, draw=0)
+    found = data.split(own_digits(), labels_per_class=5, repeat=0)
     stolen = data.Dataset(found.test.x[:70], found.test.y[:70], 10, synthetic=True)
     with pytest.raises(data.Leak, match="has seen 70 of"):
         judge(augment.Augmented(found.labelled, bank=stolen)).accuracy(found.test)
@@ -353,7 +353,7 @@ def test_rows_repeated_before_a_split_stay_on_one_side():
     few = data.digits()[:300]
     often = torch.randint(300, (900,), generator=generator(0, "cpu"))
     repeated = data.Dataset(few.x[often], few.y[often], 10)  # as random oversampling does
-    found = data.split(repeated, labels_per_class=3, draw=0)
+    found = data.split(repeated, labels_per_class=3, repeat=0)
     train, test = numbers(found.candidates), numbers(found.test)
     assert not train & test
     assert len(found.candidates) + len(found.test) == 900
@@ -383,10 +383,10 @@ def test_a_split_of_different_rows_is_what_it_always_was():
 
 
 def test_your_own_rows_get_ids_so_that_leaks_are_caught():
-    points = data.two_moons().sample(100, generator=generator(0))
-    first, again = (data.split(points, labels_per_class=9, draw=draw) for draw in (0, 1))
+    points = data.two_moons().sample(100, rng=generator(0))
+    first, again = (data.split(points, labels_per_class=9, repeat=draw) for draw in (0, 1))
     assert numbers(first.test) == numbers(again.test)
-    model = Classifier(2, classes=2, hidden=(4,), generator=generator(0))
+    model = Classifier(2, classes=2, hidden=(4,), rng=generator(0))
     run(model, first.labelled, 1)
     model.accuracy(again.test)
     with pytest.raises(data.Leak):
@@ -437,7 +437,7 @@ def test_densities_integrate_to_one(toy):
 
 @over_toys
 def test_densities_are_scikit_learns_mixture(toy):
-    k, x = len(toy.centres), toy.sample(200, generator=generator(0)).x.double().cpu()
+    k, x = len(toy.centres), toy.sample(200, rng=generator(0)).x.double().cpu()
     theirs = GaussianMixture(k, covariance_type="spherical")
     theirs.weights_, theirs.means_ = np.full(k, 1 / k), toy.centres.double().numpy()
     theirs.covariances_ = np.full(k, toy.std**2)
@@ -447,14 +447,14 @@ def test_densities_are_scikit_learns_mixture(toy):
 
 @over_toys
 def test_scores_are_the_gradients_of_log_densities(toy):
-    x = toy.sample(200, generator=generator(0)).x.double().mul(1.1).requires_grad_()
+    x = toy.sample(200, rng=generator(0)).x.double().mul(1.1).requires_grad_()
     (gradient,) = torch.autograd.grad(toy.log_density(x).sum(), x)
     torch.testing.assert_close(toy.score(x), gradient, rtol=1e-5, atol=1e-5)
 
 
 @over_toys
 def test_smoothing_is_adding_noise_of_its_own_variance(toy):
-    smoothed, x = toy.smoothed(0.7), toy.sample(50, generator=generator(0)).x
+    smoothed, x = toy.smoothed(0.7), toy.sample(50, rng=generator(0)).x
     assert smoothed.std == pytest.approx(math.sqrt(toy.std**2 + 0.49))
     assert torch.equal(smoothed.centres, toy.centres)
     assert torch.equal(toy.smoothed(0.0).log_density(x), toy.log_density(x))
@@ -463,7 +463,7 @@ def test_smoothing_is_adding_noise_of_its_own_variance(toy):
 @over_toys
 def test_samples_have_the_mean_and_covariance_of_the_mixture(toy):
     n = 20_000
-    x = toy.sample(n, generator=generator(0)).x.double().cpu()
+    x = toy.sample(n, rng=generator(0)).x.double().cpu()
     centres = toy.centres.double()
     offset = x - centres.mean(0)
     products = offset[:, :, None] * offset[:, None, :]
@@ -475,7 +475,7 @@ def test_samples_have_the_mean_and_covariance_of_the_mixture(toy):
 @over_toys
 def test_sampled_points_carry_the_class_of_a_component_nearby(toy):
     n = 3000
-    points = toy.sample(n, generator=generator(0)).to("cpu")
+    points = toy.sample(n, rng=generator(0)).to("cpu")
     own = torch.stack(
         [
             torch.cdist(points.x, toy.centres[toy.labels == label]).min(1).values
@@ -490,7 +490,7 @@ def test_sampled_points_carry_the_class_of_a_component_nearby(toy):
 
 def test_distances_from_a_component_are_rayleighs():
     toy = data.PlaneMixture(torch.tensor([[0.0, 0], [90, 0]]), 0.3, torch.tensor([0, 1]))
-    points = toy.sample(4000, generator=generator(0)).to("cpu")
+    points = toy.sample(4000, rng=generator(0)).to("cpu")
     distance = (points.x - toy.centres[points.y]).norm(dim=1)
     assert stats.kstest(distance, stats.rayleigh(scale=0.3).cdf).pvalue > 1e-4
 
@@ -529,7 +529,7 @@ def test_moons_are_those_of_scikit_learn_around_the_origin():
 
 def test_islands_lie_apart_and_the_small_one_is_as_rare_as_it_says():
     toy = data.islands(4, apart=2.0, std=0.1)
-    points = toy.sample(5000, generator=generator(0)).to("cpu")
+    points = toy.sample(5000, rng=generator(0)).to("cpu")
     assert torch.equal(points.y, (points.x[:, 0] > 0).long())
     assert points.y.double().mean().item() == pytest.approx(1 / 5, abs=5 * (0.16 / 5000) ** 0.5)
     assert toy.centres.unique(dim=0).tolist() == [[-1, 0], [1, 0]]
@@ -605,7 +605,7 @@ def test_tiny_data_hold_every_class_in_both_halves_and_can_be_learnt(root):
     train, test = data.load("mnist")
     assert train.y.bincount().min() > 50
     assert test.y.bincount().min() > 20
-    model = Classifier(train.shape, classes=10, hidden=(32,), generator=generator(0))
+    model = Classifier(train.shape, classes=10, hidden=(32,), rng=generator(0))
     run(model, train, 150)
     assert model.accuracy(test) > 0.7
 
@@ -613,7 +613,7 @@ def test_tiny_data_hold_every_class_in_both_halves_and_can_be_learnt(root):
 def test_pixels_stay_bytes_until_a_batch_is_drawn(root):
     train = data.mnist()
     batch = next(train.batches(50, generator(0)))
-    pool = data.split(train, labels_per_class=5, draw=0).pool
+    pool = data.split(train, labels_per_class=5, repeat=0).pool
     assert train.x.dtype == pool.x.dtype == torch.uint8
     assert batch.x.dtype == torch.float32
     assert batch.x.max() <= 1

@@ -28,7 +28,7 @@ SETTINGS = {
 
 def scrambled(shape=5, hidden=(4, 3), scale=1.0, seed=9, **settings):
     """A DBN in float64 with every parameter drawn anew."""
-    model, rng = DBN(shape, hidden, generator=cpu(), **settings), cpu(seed)
+    model, rng = DBN(shape, hidden, rng=cpu(), **settings), cpu(seed)
     for parameter in model.parameters():
         parameter.data = scale * normal(tuple(parameter.shape), rng)
     return model.double()
@@ -98,7 +98,7 @@ def test_an_rbm_more_on_top_turned_around_leaves_the_likelihood_and_makes_the_bo
     turn_around(model.layers[0], model.top)
     log_p = log_likelihood(model.layers[0], states(8), log_z=log_partition(model.layers[0]))
     v = states(8)
-    found = model.variational_bound(v, log_z=log_partition(model.top), draws=1, generator=cpu())
+    found = model.variational_bound(v, log_z=log_partition(model.top), draws=1, rng=cpu())
     close(found, log_p)  # whatever q draws
     close(exact(model).log(), log_p, atol=1e-8)
 
@@ -133,9 +133,9 @@ def test_the_bounds_estimate_is_unbiased(classes):
     expected = exact_bound(model, one)
     for row in (3, 12):
         x = states(4)[row].expand(20_000, -1)
-        found = model.variational_bound(x, label, log_z=log_z, draws=2, generator=cpu(row))
+        found = model.variational_bound(x, label, log_z=log_z, draws=2, rng=cpu(row))
         five_errors(found.mean(), expected[row], found.std() / 20_000**0.5)
-        single = model.variational_bound(x, label, log_z=log_z, draws=1, generator=cpu(row))
+        single = model.variational_bound(x, label, log_z=log_z, draws=1, rng=cpu(row))
         assert found.std() < 0.8 * single.std()
     if classes is not None:
         assert (exact(model)[:, 1].log() >= expected).all()
@@ -148,7 +148,7 @@ def test_the_bound_of_gaussian_units_is_below_the_exact_density():
     mean = model.layers[0].visible_mean(h)
     density = (-0.5 * (x[:, None] - mean).square().sum(2)).exp() / (2 * torch.pi) @ p
     log_z = log_partition(model.top)
-    found = model.variational_bound(x, log_z=log_z, draws=500, generator=cpu())
+    found = model.variational_bound(x, log_z=log_z, draws=500, rng=cpu())
     assert (found < density.log()).all()
     q = model.layers[0].hidden_mean(x)
     chances = (h * q[:, None] + (1 - h) * (1 - q[:, None])).prod(2)
@@ -164,7 +164,7 @@ def test_the_bound_of_gaussian_units_is_below_the_exact_density():
 @pytest.mark.parametrize("hidden", [(3,), (3, 2), (3, 3, 2)])
 def test_samples_are_the_stacks_own_law(hidden):
     model = scrambled(4, hidden)
-    x = bernoulli(model.sample(40_000, gibbs_steps=60, generator=cpu()).double(), cpu(1))
+    x = bernoulli(model.sample(40_000, gibbs_steps=60, rng=cpu()).double(), cpu(1))
     assert fits(numbers(x).bincount(minlength=16).double(), exact(model))
 
 
@@ -172,7 +172,7 @@ def test_samples_of_a_label_follow_the_law_given_the_label():
     model = scrambled(4, (3, 2), classes=2)
     p = exact(model)
     for label in range(2):
-        x = model.sample(40_000, label=label, gibbs_steps=60, generator=cpu(label)).double()
+        x = model.sample(40_000, label=label, gibbs_steps=60, rng=cpu(label)).double()
         counts = numbers(bernoulli(x, cpu(5))).bincount(minlength=16).double()
         assert fits(counts, p[:, label] / p[:, label].sum())
 
@@ -180,8 +180,8 @@ def test_samples_of_a_label_follow_the_law_given_the_label():
 def test_samples_are_means_given_one_draw_of_the_layer_above():
     model = scrambled((1, 2, 3), (4, 3)).float()
     rng = cpu(2)
-    h = bernoulli(model.top.sample(5, gibbs_steps=7, generator=rng), rng)
-    found = model.sample(5, gibbs_steps=7, generator=cpu(2))
+    h = bernoulli(model.top.sample(5, gibbs_steps=7, rng=rng), rng)
+    found = model.sample(5, gibbs_steps=7, rng=cpu(2))
     assert torch.equal(found, model.layers[0].visible_mean(h).view(5, 1, 2, 3))
     assert not found.requires_grad
 
@@ -190,25 +190,25 @@ def test_samples_are_means_given_one_draw_of_the_layer_above():
 
 
 def test_layers_fit_onto_each_other_and_only_the_top_has_labels():
-    model = DBN((1, 2, 3), (5, 4, 3), classes=10, visible="gaussian", generator=cpu())
+    model = DBN((1, 2, 3), (5, 4, 3), classes=10, visible="gaussian", rng=cpu())
     assert [(rbm.size, rbm.hidden) for rbm in model.layers] == [(6, 5), (5, 4), (4, 3)]
     assert [rbm.classes for rbm in model.layers] == [None, None, 10]
     assert [rbm.visible for rbm in model.layers] == ["gaussian", "binary", "binary"]
     assert (model.support, model.needs_labels) == ("real", True)
-    assert DBN(6, generator=cpu()).support == "unit"
+    assert DBN(6, rng=cpu()).support == "unit"
 
 
 def test_unless_told_there_are_two_layers_100_steps_10_draws_and_dropout_of_30_percent():
-    model = DBN(6, generator=cpu())
+    model = DBN(6, rng=cpu())
     assert [rbm.hidden for rbm in model.layers] == [128, 128]
     of = {"log_z": 0.0, "x": states(6)[5:9].float()}
     for method, rest, setting in (
         (model.sample, {"n": 3}, {"gibbs_steps": 100}),
         (model.variational_bound, of, {"draws": 10}),
     ):
-        found, told = (method(**rest, **more, generator=cpu(1)) for more in ({}, setting))
+        found, told = (method(**rest, **more, rng=cpu(1)) for more in ({}, setting))
         assert torch.equal(found, told)
-    assert classifier_from(model, classes=2, generator=cpu()).network[-2].p == 0.3
+    assert classifier_from(model, classes=2, rng=cpu()).network[-2].p == 0.3
 
 
 def changed(model, before):
@@ -245,10 +245,10 @@ def test_a_layer_learns_from_what_those_below_draw():
 
 
 def test_every_layer_has_a_falling_rate_of_its_own():
-    model = DBN(5, (4, 3), generator=cpu())
+    model = DBN(5, (4, 3), rng=cpu())
     of = Dataset(states(5).float(), support="binary")
     training = training_steps(
-        model, of, steps=4, lr=0.2, schedule="cosine", generator=cpu(), batch_size=8
+        model, of, steps=4, lr=0.2, schedule="cosine", rng=cpu(), batch_size=8
     )
     training.rates[f"{GAP}, layer 1"] = 0.1
     for _ in training:
@@ -258,7 +258,7 @@ def test_every_layer_has_a_falling_rate_of_its_own():
 
 
 def test_settings_reach_every_layer():
-    update = DBN(5, (4, 3), generator=cpu()).updater(
+    update = DBN(5, (4, 3), rng=cpu()).updater(
         layers=None, **{**SETTINGS, "gibbs_steps": 3, "persistent_chains": 7, "momentum": 0.5}
     )
     for each in update.updates.values():
@@ -268,28 +268,28 @@ def test_settings_reach_every_layer():
 def test_fit_greedily_trains_one_layer_after_the_other_from_the_lowest_up():
     of = data.bars_and_stripes(3)
     arguments = {"batch_size": 16, "lr": 0.1, "schedule": "cosine", "show_progress": False}
-    model, twin = (DBN(of.shape, (8, 5, 4), generator=cpu()) for _ in range(2))
+    model, twin = (DBN(of.shape, (8, 5, 4), rng=cpu()) for _ in range(2))
     before = copy.deepcopy(model.state_dict())
     rng = cpu(1)
     for depth in range(3):
-        fit(twin, of, steps=20, layers=(depth,), resume=depth > 0, generator=rng, **arguments)
+        fit(twin, of, steps=20, layers=(depth,), resume=depth > 0, rng=rng, **arguments)
         assert changed(twin, before) == set(range(depth + 1))
-    found = fit_greedily(model, of, steps=20, generator=cpu(1), **arguments)
+    found = fit_greedily(model, of, steps=20, rng=cpu(1), **arguments)
     assert changed(model, twin.state_dict()) == set()
     assert [list(each.losses()) for each in found] == [
         [f"{GAP}, layer {depth}"] for depth in range(3)
     ]
     assert model.steps_done == 60
     with pytest.raises(ValueError, match="already trained for 60 steps"):
-        fit_greedily(model, of, steps=20, generator=cpu(1), **arguments)
+        fit_greedily(model, of, steps=20, rng=cpu(1), **arguments)
 
 
 def test_two_layers_learn_bars_and_stripes():
     of = data.bars_and_stripes(3)
-    model = DBN(of.shape, (9, 9), generator=cpu())
+    model = DBN(of.shape, (9, 9), rng=cpu())
     arguments = {"batch_size": 16, "lr": 0.3, "schedule": "cosine", "show_progress": False}
     before = exact_of(model, of.x)
-    fit_greedily(model, of, steps=2000, generator=cpu(), **arguments)
+    fit_greedily(model, of, steps=2000, rng=cpu(), **arguments)
     after = exact_of(model, of.x)
     assert before == pytest.approx(-16 * 9 * 0.693, abs=0.5)
     assert -65 < after < -41.589
@@ -315,10 +315,10 @@ def exact_of(model, x):
 def test_a_bank_of_a_stack_with_labels_holds_what_its_labels_say():
     y = torch.arange(300) % 3
     of = Dataset(torch.eye(3)[y].repeat_interleave(3, 1), y, 3, "binary")
-    model = DBN(9, (8, 8), classes=3, generator=cpu())
+    model = DBN(9, (8, 8), classes=3, rng=cpu())
     arguments = {"lr": 0.2, "weight_decay": 1e-3, "schedule": "cosine", "show_progress": False}
-    fit_greedily(model, of, steps=600, generator=cpu(), **arguments)
-    made = bank(model, per_class=50, generator=cpu())
+    fit_greedily(model, of, steps=600, rng=cpu(), **arguments)
+    made = bank(model, per_class=50, rng=cpu())
     assert (made.x.view(-1, 3, 3).mean(2).argmax(1) == made.y).float().mean() > 0.7
 
 
@@ -339,7 +339,7 @@ def test_turning_around_exchanges_the_layers():
 def test_a_classifier_starts_from_the_upward_means(classes):
     model = scrambled((1, 2, 3), (5, 4), classes=classes).float()
     model.seen = torch.arange(7)
-    found = classifier_from(model, classes=10, dropout=0.4, generator=cpu())
+    found = classifier_from(model, classes=10, dropout=0.4, rng=cpu())
     x = uniform((6, 1, 2, 3), cpu(1))
     h = model.layers[0].hidden_mean(x.flatten(1))
     W, b = (part.detach() for part in (model.top.W[:5], model.top.b))
@@ -353,13 +353,13 @@ def test_a_classifier_starts_from_the_upward_means(classes):
 
 
 def test_fine_tuning_moves_the_classifier_and_leaves_the_stack_alone():
-    split = data.split(data.digits(), labels_per_class=5, draw=0)
-    model = DBN(split.pool.shape, (16, 8), generator=cpu())
-    fit(model, split.pool, steps=3, generator=cpu(), show_progress=False)
+    split = data.split(data.digits(), labels_per_class=5, repeat=0)
+    model = DBN(split.pool.shape, (16, 8), rng=cpu())
+    fit(model, split.pool, steps=3, rng=cpu(), show_progress=False)
     before = copy.deepcopy(model.state_dict())
-    judge = classifier_from(model, classes=10, generator=cpu())
+    judge = classifier_from(model, classes=10, rng=cpu())
     start = copy.deepcopy(judge.state_dict())
-    fit(judge, split.labelled, steps=3, generator=cpu(), show_progress=False)
+    fit(judge, split.labelled, steps=3, rng=cpu(), show_progress=False)
     assert all(not torch.equal(value, start[name]) for name, value in judge.state_dict().items())
     assert changed(model, before) == set()
     assert 0 <= judge.accuracy(split.test) <= 1
@@ -368,14 +368,14 @@ def test_fine_tuning_moves_the_classifier_and_leaves_the_stack_alone():
 
 
 def test_a_pretrained_start_learns_faster_than_a_fresh_one():
-    split = data.split(data.digits(), labels_per_class=10, draw=0)
-    model = DBN(split.pool.shape, (64, 64), generator=cpu())
+    split = data.split(data.digits(), labels_per_class=10, repeat=0)
+    model = DBN(split.pool.shape, (64, 64), rng=cpu())
     arguments = {"lr": 0.2, "momentum": 0.5, "schedule": "cosine", "show_progress": False}
-    fit_greedily(model, split.pool, steps=1500, generator=cpu(), **arguments)
-    fresh = DBN(split.pool.shape, (64, 64), generator=cpu())
+    fit_greedily(model, split.pool, steps=1500, rng=cpu(), **arguments)
+    fresh = DBN(split.pool.shape, (64, 64), rng=cpu())
     scores = []
     for stack in (model, fresh):
-        judge = classifier_from(stack, classes=10, dropout=0.0, generator=cpu())
-        fit(judge, split.labelled, steps=200, generator=cpu(), show_progress=False)
+        judge = classifier_from(stack, classes=10, dropout=0.0, rng=cpu())
+        fit(judge, split.labelled, steps=200, rng=cpu(), show_progress=False)
         scores.append(judge.accuracy(split.test))
     assert scores[0] > max(0.7, scores[1] + 0.15)

@@ -28,7 +28,7 @@ def cpu(seed=0):
 
 
 def network(seed, shape=2):
-    return Autoencoder(shape, hidden=(5,), latent=4, loss="squared", generator=cpu(seed))
+    return Autoencoder(shape, hidden=(5,), latent=4, loss="squared", rng=cpu(seed))
 
 
 @pytest.fixture
@@ -65,7 +65,7 @@ def drawn_ends(axis):
 def test_exact_denoiser_is_the_mean_of_what_may_have_been_there():
     """By Bayes' rule on draws: importance weights of the noise that leads to each place."""
     sigma, places = 0.6, torch.tensor([[0.2, 0.1], [1.5, -0.5], [-1.0, 1.2]])
-    draws = TOY.sample(200_000, generator=cpu()).x
+    draws = TOY.sample(200_000, rng=cpu()).x
     weight = (-torch.cdist(places, draws).square() / (2 * sigma**2)).softmax(1)
     found = exact_denoiser(TOY, sigma)(places)
     mean = weight @ draws

@@ -188,7 +188,7 @@ def test_a_gaussian_rbm_whose_chains_run_away_is_stopped_where_it_can_draw(setti
     model = rbm(generator(0), shape=2, visible="gaussian")
     with pytest.raises(Diverged, match=r"free-energy gap is .* try lr below 50"):
         run(model, moons(), 2000, lr=50.0, **settings)
-    assert model.sample(9, generator=generator(0)).isfinite().all()
+    assert model.sample(9, rng=generator(0)).isfinite().all()
 
 
 def test_a_fit_that_diverged_can_be_run_again_with_a_lower_rate():
@@ -201,7 +201,9 @@ def test_a_fit_that_diverged_can_be_run_again_with_a_lower_rate():
 
 def test_a_study_whose_classifiers_diverge_ends_with_the_reason():
     with pytest.raises(Diverged, match="cross-entropy is nan at step"):
-        evaluate.study([evaluate.Arm.duplicates()], draws=2, steps=50, show_progress=False, lr=1e30)
+        evaluate.study(
+            [evaluate.Arm.duplicates()], repeats=2, steps=50, show_progress=False, lr=1e30
+        )
 
 
 def test_live_training_that_diverges_has_failed_and_says_why_and_goes_on_when_asked():

@@ -151,7 +151,7 @@ def test_dropout_regression_is_where_the_expected_error_is_least(p):
 
 
 def small_classifier(**settings):
-    settings = {"hidden": (6,), "dropout": 0.4, "generator": cpu(), **settings}
+    settings = {"hidden": (6,), "dropout": 0.4, "rng": cpu(), **settings}
     return Classifier(4, classes=3, **settings)
 
 
@@ -167,7 +167,7 @@ def exact_prediction(model, x, p):
 def test_monte_carlo_comes_to_the_mean_and_the_spread_over_all_masks():
     model, x, draws = small_classifier(), 2 * normal((5, 4), cpu(1)), 4000
     mean, std = exact_prediction(model, x, 0.4)
-    found = monte_carlo(model, x, draws=draws, generator=cpu(2))
+    found = monte_carlo(model, x, draws=draws, rng=cpu(2))
     assert found.mean.shape == found.std.shape == (5, 3)
     assert ((found.mean - mean).abs() < 5 * std / draws**0.5).all()
     torch.testing.assert_close(found.std.double(), std, rtol=0.1, atol=0)
@@ -180,7 +180,7 @@ def test_monte_carlo_error_falls_with_the_root_of_the_number_of_draws():
     mean, rng, counts = exact_prediction(model, x, 0.4)[0], cpu(2), (4, 16, 64, 256)
 
     def error(draws):  # root mean square over many runs at once: each row is one
-        found = monte_carlo(model, x.expand(2000, 4), draws=draws, generator=rng).mean
+        found = monte_carlo(model, x.expand(2000, 4), draws=draws, rng=rng).mean
         return (found - mean).square().mean().sqrt().log()
 
     first, *_, last = (error(draws) for draws in counts)
@@ -192,7 +192,7 @@ def test_monte_carlo_spread_is_that_of_a_sample():
     rng = cpu(2)
     model.train()
     draws = torch.stack([model(x, rng).softmax(-1) for _ in range(2)]).detach()
-    found = monte_carlo(model, x, draws=2, generator=cpu(2))
+    found = monte_carlo(model, x, draws=2, rng=cpu(2))
     torch.testing.assert_close(found.mean, draws.mean(0))
     torch.testing.assert_close(found.std, (draws[0] - draws[1]).abs() / math.sqrt(2))
 
@@ -200,20 +200,18 @@ def test_monte_carlo_spread_is_that_of_a_sample():
 def test_monte_carlo_leaves_the_classifier_as_it_was_and_follows_the_generator(monkeypatch):
     model, x = small_classifier(), normal((7, 4), cpu(1))
     before = model.predict(x)
-    first, again, other = (
-        monte_carlo(model, x, draws=3, generator=cpu(seed)) for seed in (2, 2, 3)
-    )
+    first, again, other = (monte_carlo(model, x, draws=3, rng=cpu(seed)) for seed in (2, 2, 3))
     assert torch.equal(first.mean, again.mean)
     assert not torch.equal(first.mean, other.mean)
     assert not first.mean.requires_grad
     assert not model.training
     assert torch.equal(model.predict(x), before)
     with pytest.raises(RuntimeError):
-        monte_carlo(model, x[:, :2], draws=3, generator=cpu())
+        monte_carlo(model, x[:, :2], draws=3, rng=cpu())
     assert not model.training
     monkeypatch.setattr(file, "CHUNK", 2)  # rows in parts, in the order of the draws
     mean, std = exact_prediction(model, x, 0.4)
-    found = monte_carlo(model, x, draws=400, generator=cpu())
+    found = monte_carlo(model, x, draws=400, rng=cpu())
     assert ((found.mean - mean).abs() < 5 * std / 400**0.5).all()
 
 
@@ -259,24 +257,24 @@ def test_there_are_masks_for_up_to_20_values():
             r"p must lie in \[0, 1\), got -0.1",
         ),
         (
-            lambda: monte_carlo(small_classifier(), torch.ones(1, 4), draws=1, generator=cpu()),
+            lambda: monte_carlo(small_classifier(), torch.ones(1, 4), draws=1, rng=cpu()),
             "draws must be an integer of at least 2, got 1",
         ),
         (
-            lambda: monte_carlo(small_classifier(), torch.ones(1, 4), draws=2.5, generator=cpu()),
+            lambda: monte_carlo(small_classifier(), torch.ones(1, 4), draws=2.5, rng=cpu()),
             "draws must be an integer, got 2.5",
         ),
         (
             lambda: monte_carlo(
-                small_classifier(dropout=0.0), torch.ones(1, 4), draws=2, generator=cpu()
+                small_classifier(dropout=0.0), torch.ones(1, 4), draws=2, rng=cpu()
             ),
             "model must have dropout above 0",
         ),
         (
             lambda: monte_carlo(
-                small_classifier().to("meta"), torch.ones(1, 4), draws=2, generator=cpu()
+                small_classifier().to("meta"), torch.ones(1, 4), draws=2, rng=cpu()
             ),
-            r"generator must be on the device of the model \(meta\)",
+            r"rng must be on the device of the model \(meta\)",
         ),
     ],
 )

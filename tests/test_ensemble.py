@@ -309,25 +309,25 @@ NETWORKS = BY_HAND | VECTORISED
 class Judge(Classifier):
     """A classifier with any network."""
 
-    def __init__(self, layers, *, generator):
-        super().__init__(PICTURE, classes=10, hidden=(), generator=generator)
-        self.network = Net(*layers).to(generator.device)
+    def __init__(self, layers, *, rng):
+        super().__init__(PICTURE, classes=10, hidden=(), rng=rng)
+        self.network = Net(*layers).to(rng.device)
         for tensor in [*self.network.parameters(), *self.network.buffers()]:
             if tensor.is_floating_point():  # variances, too, are above 0
-                tensor.data = uniform(tuple(tensor.shape), generator, 0.05, 0.5)
+                tensor.data = uniform(tuple(tensor.shape), rng, 0.05, 0.5)
                 tensor.data *= torch.where(tensor.data > 0.3, 1, -1) if tensor.requires_grad else 1
 
 
 class Scaled(Judge):
     """Computes something of its own before its network."""
 
-    def forward(self, x, generator=None):
-        return super().forward(1 - 2 * x, generator)
+    def forward(self, x, rng=None):
+        return super().forward(1 - 2 * x, rng)
 
 
 def judges(layers, kind=Judge):
     with torch.device(generator(0).device):
-        return [kind(layers(), generator=rng).double() for rng in spawn(generator(3), 3)]
+        return [kind(layers(), rng=rng).double() for rng in spawn(generator(3), 3)]
 
 
 def member_batches(count):
@@ -418,23 +418,23 @@ class Dropping(nn.Module):
         super().__init__()
         self.drop = Dropout(p)
 
-    def forward(self, x, generator):
-        return self.drop(x, generator)
+    def forward(self, x, rng):
+        return self.drop(x, rng)
 
 
 class Dropped(Judge):
     """Its logits are what dropout leaves of ones."""
 
-    def __init__(self, *, generator):
-        super().__init__([nn.Flatten(), nn.LayerNorm(PIXELS)], generator=generator)
+    def __init__(self, *, rng):
+        super().__init__([nn.Flatten(), nn.LayerNorm(PIXELS)], rng=rng)
         self.drop = Dropping(0.25)
 
-    def forward(self, x, generator=None):
-        return self.drop(torch.ones_like(x.flatten(1)), generator)
+    def forward(self, x, rng=None):
+        return self.drop(torch.ones_like(x.flatten(1)), rng)
 
 
 def test_dropout_within_a_block_is_drawn_for_each_member_apart_and_repeats_itself():
-    together = Ensemble([Dropped(generator=generator(seed)) for seed in range(3)]).train()
+    together = Ensemble([Dropped(rng=generator(seed)) for seed in range(3)]).train()
     x = torch.zeros(3, 2000, *PICTURE, device=together.device)
     masks = together(x, generator(5))
     assert masks.unique().tolist() == [0, pytest.approx(4 / 3)]
@@ -450,7 +450,7 @@ def test_dropout_within_a_block_is_drawn_for_each_member_apart_and_repeats_itsel
 
 def test_blocks_and_rows_of_layers_drop_the_same_values_at_the_same_seed():
     def same_weights(layers):
-        return [Judge(layers(), generator=rng) for rng in spawn(generator(0), 3)]
+        return [Judge(layers(), rng=rng) for rng in spawn(generator(0), 3)]
 
     drop = Dropout(0.5)
     row = same_weights(lambda: [nn.Flatten(), nn.Linear(PIXELS, 9), drop, nn.Linear(9, 10)])
@@ -464,14 +464,12 @@ def test_blocks_and_rows_of_layers_drop_the_same_values_at_the_same_seed():
 
 def test_a_study_of_nested_networks_trains_every_repeat_on_its_own():
     class Deep(Classifier):
-        def __init__(self, shape, *, classes, generator):
-            super().__init__(shape, classes=classes, hidden=(), generator=generator)
-            first, last = (
-                linear(a, b, generator=generator) for a, b in [(PIXELS, 32), (32, classes)]
-            )
+        def __init__(self, shape, *, classes, rng):
+            super().__init__(shape, classes=classes, hidden=(), rng=rng)
+            first, last = (linear(a, b, rng=rng) for a, b in [(PIXELS, 32), (32, classes)])
             self.network = Net(nn.Flatten(), nn.Sequential(first, nn.ReLU()), nn.Sequential(last))
 
-    settings = {"draws": 3, "steps": 50, "make_classifier": Deep, "show_progress": False}
+    settings = {"repeats": 3, "steps": 50, "make_classifier": Deep, "show_progress": False}
     found = study([Arm.duplicates()], **settings)
     for name in ("none", "duplicates"):
         assert len(set(found.accuracies[name])) == 3
@@ -532,7 +530,7 @@ def dense(inputs=PIXELS, **settings):
 def test_members_that_differ_in_more_than_values_are_refused_and_the_part_is_named(
     members, message
 ):
-    models = [Judge(layers(), generator=generator(0)) for layers in (members[0], *members)]
+    models = [Judge(layers(), rng=generator(0)) for layers in (members[0], *members)]
     with pytest.raises(ValueError, match=message):
         Ensemble(models)
 

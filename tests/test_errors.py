@@ -85,7 +85,7 @@ class Elsewhere(torch.Generator):
 
 def train(model, of=None, steps=1, **settings):
     return training_steps(
-        model, split().pool if of is None else of, steps=steps, generator=rng(), **settings
+        model, split().pool if of is None else of, steps=steps, rng=rng(), **settings
     )
 
 
@@ -135,19 +135,19 @@ DATA = {
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",
     ),
     "a class without rows": (
-        lambda: data.split(Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 3), labels_per_class=1, repeat=0),
         "asked for 1, class 2 has 0",
     ),
     "nothing left for the pool": (
-        lambda: data.split(Dataset(ROWS, Y, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), labels_per_class=1, repeat=0),
         "labels_per_class must leave rows for the pool, got 1 of 2 rows",
     ),
     "a class of one row": (
-        lambda: data.split(Dataset(ROWS[:3], Y[:3], 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS[:3], Y[:3], 2), labels_per_class=1, repeat=0),
         "rows of any class outside the test half: asked for 1, class 1 has 0",
     ),
     "one row four times": (
-        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(X, Y, 2), labels_per_class=1, repeat=0),
         "dataset must hold at least 2 different rows of one class .* got 4 rows in 2 classes",
     ),
     "halves of one row four times": (
@@ -155,38 +155,38 @@ DATA = {
         "dataset must hold at least 2 different rows",
     ),
     "a split of what a model made": (
-        lambda: data.split(Dataset(ROWS, Y, 2, synthetic=True), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2, synthetic=True), labels_per_class=1, repeat=0),
         "dataset must be real: .* got synthetic data",
     ),
     "a split of a tensor": (
-        lambda: data.split(X, labels_per_class=1, draw=0),
+        lambda: data.split(X, labels_per_class=1, repeat=0),
         "dataset must be a Dataset, got a tensor",
     ),
     "a test set of another shape": (
-        lambda: data.split(data.digits(), moons(), labels_per_class=1, draw=0),
+        lambda: data.split(data.digits(), moons(), labels_per_class=1, repeat=0),
         r"test must have the shape of dataset, \(1, 8, 8\), got \(2,\)",
     ),
     "a test set of other classes": (
-        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(ROWS, Y, 3), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(ROWS, Y, 3), labels_per_class=1, repeat=0),
         "test must have the classes of dataset, 2, got 3",
     ),
     "a test set on another scale": (
         lambda: data.split(
-            Dataset(X, Y, 2, "unit"), Dataset(ROWS, Y, 2), labels_per_class=1, draw=0
+            Dataset(X, Y, 2, "unit"), Dataset(ROWS, Y, 2), labels_per_class=1, repeat=0
         ),
         "test must have the support of dataset, 'unit', got 'real'",
     ),
     "a test set without all its labels": (
-        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(X, Y - 1, 2), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(ROWS, Y, 2), Dataset(X, Y - 1, 2), labels_per_class=1, repeat=0),
         "test must be labelled throughout",
     ),
     "a test set that is a tensor": (
-        lambda: data.split(data.digits(), X, labels_per_class=1, draw=0),
+        lambda: data.split(data.digits(), X, labels_per_class=1, repeat=0),
         "test must be a Dataset or None, got a tensor",
     ),
     "half a draw": (
-        lambda: data.split(data.digits(), labels_per_class=1, draw=0.5),
-        "draw must be an integer, got 0.5",
+        lambda: data.split(data.digits(), labels_per_class=1, repeat=0.5),
+        "repeat must be an integer, got 0.5",
     ),
     "more labels of half a row": (
         lambda: split().with_labels(0),
@@ -212,7 +212,7 @@ DATA = {
         for classes in (NAN, HUGE, 10.0, 10.5, True)
     },
     "no labels to split": (
-        lambda: data.split(Dataset(X), labels_per_class=1, draw=0),
+        lambda: data.split(Dataset(X), labels_per_class=1, repeat=0),
         "dataset must have labels to be split, got y=None",
     ),
     "a pool of another shape": (
@@ -233,7 +233,7 @@ DATA = {
     ),
     "unknown name": (lambda: data.load("cifar"), "name must be one of .*'digits'.* got 'cifar'"),
     "no points": (
-        lambda: data.ring().sample(0, generator=rng()),
+        lambda: data.ring().sample(0, rng=rng()),
         "n must be an integer of at least 1, got 0",
     ),
     "one mode": (lambda: data.ring(1), "modes must be an integer of at least 2, got 1"),
@@ -307,7 +307,7 @@ MODELS = {
         "critic_hidden must be a sequence of integers, got 8",
     ),
     "a mixture of True": (
-        lambda: GaussianMixture(2, components=True, generator=rng()),
+        lambda: GaussianMixture(2, components=True, rng=rng()),
         "components must be an integer, got True",
     ),
     "noise in an infinite box": (
@@ -316,7 +316,7 @@ MODELS = {
     ),
     "noise in a box of NaN": (lambda: UniformNoise(2, NAN, 1.0), "low must be finite, got nan"),
     "steps of infinite size": (
-        lambda: langevin(torch.neg, X, step_size=HUGE, steps=1, generator=rng()),
+        lambda: langevin(torch.neg, X, step_size=HUGE, steps=1, rng=rng()),
         "step_size must be finite, got inf",
     ),
     "an infinite penalty": (
@@ -328,7 +328,7 @@ MODELS = {
         "penalty must be at least 0, got nan",
     ),
     "a stack of one number": (
-        lambda: DBN(4, 8, generator=rng()),
+        lambda: DBN(4, 8, rng=rng()),
         "hidden must be a sequence of integers, got 8",
     ),
     "an unknown likelihood": (
@@ -337,7 +337,7 @@ MODELS = {
     ),
     "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
-        lambda: Classifier(PICTURE, classes=1, generator=rng()),
+        lambda: Classifier(PICTURE, classes=1, rng=rng()),
         "classes must be an integer of at least 2, got 1",
     ),
     "an unknown network": (
@@ -349,7 +349,7 @@ MODELS = {
         r"hidden must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
-        lambda: small_cnn(PICTURE, 10, channels=(0,), generator=rng()),
+        lambda: small_cnn(PICTURE, 10, channels=(0,), rng=rng()),
         r"must hold integers of at least 1, got \(0,\)",
     ),
     "a flat shape for a cnn": (
@@ -364,7 +364,7 @@ MODELS = {
     "negative dropout": (lambda: classifier(rng(), dropout=-0.1), r"dropout must .* got -0.1"),
     "dropout without a generator": (
         lambda: Dropout(0.5)(X, None),
-        "generator must be given while dropout is training, got None",
+        "rng must be given while dropout is training, got None",
     ),
     "a drop probability of 1 for a regression": (
         lambda: dropout_regression(X, X[:, 0], 1.0),
@@ -405,11 +405,11 @@ MODELS = {
         "make_model must make unconditional models",
     ),
     "no components": (
-        lambda: GaussianMixture(2, components=0, generator=rng()),
+        lambda: GaussianMixture(2, components=0, rng=rng()),
         "components must be an integer of at least 1, got 0",
     ),
     "half a component": (
-        lambda: GaussianMixture(2, components=0.5, generator=rng()),
+        lambda: GaussianMixture(2, components=0.5, rng=rng()),
         "components must be an integer, got 0.5",
     ),
     "an unknown covariance": (
@@ -568,11 +568,11 @@ MODELS = {
         "low must be below high, got 1.0 and 1.0",
     ),
     "an rbm without hidden units": (
-        lambda: RBM(2, 0, generator=rng()),
+        lambda: RBM(2, 0, rng=rng()),
         "hidden must be an integer of at least 1, got 0",
     ),
     "half a hidden unit": (
-        lambda: RBM(2, 1.5, generator=rng()),
+        lambda: RBM(2, 1.5, rng=rng()),
         "hidden must be an integer, got 1.5",
     ),
     "an rbm of one class": (
@@ -584,38 +584,36 @@ MODELS = {
         r"visible must be one of \['binary', 'gaussian'\], got 'poisson'",
     ),
     "a stack of nothing": (
-        lambda: DBN(2, (), generator=rng()),
+        lambda: DBN(2, (), rng=rng()),
         r"hidden must hold the units of at least one layer, got \(\)",
     ),
     "a stack with an empty layer": (
-        lambda: DBN(2, (3, 0), generator=rng()),
+        lambda: DBN(2, (3, 0), rng=rng()),
         r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
-        lambda: turn_around(*DBN(2, (3, 4), generator=rng()).layers),
+        lambda: turn_around(*DBN(2, (3, 4), rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels .*, got 3 x 4",
     ),
     "an rbm with labels to turn around": (
-        lambda: turn_around(*DBN(2, (3, 2), classes=2, generator=rng()).layers),
+        lambda: turn_around(*DBN(2, (3, 2), classes=2, rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels",
     ),
     "Gaussian units to turn around": (
-        lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", generator=rng()).layers),
+        lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "an rbm with labels below": (
-        lambda: turn_around(RBM(2, 3, classes=2, generator=rng()), RBM(3, 2, generator=rng())),
+        lambda: turn_around(RBM(2, 3, classes=2, rng=rng()), RBM(3, 2, rng=rng())),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "Gaussian units above": (
-        lambda: turn_around(
-            RBM(2, 3, generator=rng()), RBM(3, 2, visible="gaussian", generator=rng())
-        ),
+        lambda: turn_around(RBM(2, 3, rng=rng()), RBM(3, 2, visible="gaussian", rng=rng())),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "a classifier on another device than its stack": (
-        lambda: classifier_from(dbn(rng()).to("meta"), classes=2, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda: classifier_from(dbn(rng()).to("meta"), classes=2, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
@@ -636,7 +634,7 @@ SAMPLING = {
     "no samples": (lambda m: sample(m, 0, 1), "n must be an integer of at least 1, got 0"),
     "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer, got 1.5"),
     "an empty bank": (
-        lambda m: augment.bank(m, per_class=0, generator=rng()),
+        lambda m: augment.bank(m, per_class=0, rng=rng()),
         "per_class must be an integer of at least 1, got 0",
     ),
     "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
@@ -654,27 +652,27 @@ SAMPLING = {
         "label must not be given: this model knows no labels",
     ),
     "a gan's generator on another device": (
-        lambda _: gan(rng()).to("meta").sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda _: gan(rng()).to("meta").sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "an rbm's generator on another device": (
-        lambda _: rbm(rng()).to("meta").sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda _: rbm(rng()).to("meta").sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "a chain of no steps": (
-        lambda _: rbm(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0, rng=rng()),
         "gibbs_steps must be an integer of at least 1, got 0",
     ),
     "a chain of half a step": (
-        lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, generator=rng()),
+        lambda _: rbm(rng()).sample(2, gibbs_steps=0.5, rng=rng()),
         "gibbs_steps must be an integer, got 0.5",
     ),
     "a stack's generator on another device": (
-        lambda _: dbn(rng()).to("meta").sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda _: dbn(rng()).to("meta").sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "a stack's chain of no steps": (
-        lambda _: dbn(rng()).sample(2, gibbs_steps=0, generator=rng()),
+        lambda _: dbn(rng()).sample(2, gibbs_steps=0, rng=rng()),
         "gibbs_steps must be an integer of at least 1, got 0",
     ),
     "a labelled stack without labels": (
@@ -702,7 +700,7 @@ SAMPLING = {
         "made with generator\\(seed\\), got 0",
     ),
     "no generator": (
-        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        lambda m: training_steps(m, split().pool, steps=1, rng=7),
         "made with generator\\(seed\\), got 7",
     ),
     "a generator on another device of the same kind": (
@@ -710,12 +708,12 @@ SAMPLING = {
         r"on the device of the model \(cuda:1\), got one on cuda:0; .* device='cuda:1'",
     ),
     "a generator on another device": (
-        lambda _: elsewhere().sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\), got one on \w+",
+        lambda _: elsewhere().sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\), got one on \w+",
     ),
     "a mixture's generator on another device": (
-        lambda _: gmm(rng()).to("meta").sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\), got one on \w+",
+        lambda _: gmm(rng()).to("meta").sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\), got one on \w+",
     ),
 }
 
@@ -762,8 +760,8 @@ TRAINING = {
     ),
     "a beta of NaN": (lambda m: train(m, betas=(NAN, 0.9)), "each of betas must lie in .* got nan"),
     "nothing for a generator": (
-        lambda m: training_steps(m, labelled(), steps=1, generator=None),
-        r"generator must be made with generator\(seed\), got None",
+        lambda m: training_steps(m, labelled(), steps=1, rng=None),
+        r"rng must be made with generator\(seed\), got None",
     ),
     "an array": (
         lambda m: train(m, labelled().x.numpy()),
@@ -774,7 +772,7 @@ TRAINING = {
         r"data must be .* a tensor, got \[a Dataset\]",
     ),
     "no data": (
-        lambda m: training_steps(m, None, steps=1, generator=rng()),
+        lambda m: training_steps(m, None, steps=1, rng=rng()),
         "data must be a data set .* or a tensor, got None",
     ),
     "arguments the wrong way round": (
@@ -815,7 +813,7 @@ TRAINING = {
         "made with generator\\(seed\\), got 0",
     ),
     "no generator": (
-        lambda m: training_steps(m, split().pool, steps=1, generator=7),
+        lambda m: training_steps(m, split().pool, steps=1, rng=7),
         "made with generator\\(seed\\), got 7",
     ),
     "a generator on another device of the same kind": (
@@ -1017,7 +1015,7 @@ COUNTS = {  # class or function, its setting -> the least it may be
     (data.grid, "side"): 2,
     (data.islands, "ratio"): 1,
     (data.bars_and_stripes, "side"): 2,
-    (partial(data.ring().sample, generator=rng()), "n"): 1,
+    (partial(data.ring().sample, rng=rng()), "n"): 1,
 }
 
 
@@ -1217,11 +1215,11 @@ def pictures():
 
 
 def cut(labels_per_class):
-    return data.split(data.digits(), labels_per_class=labels_per_class, draw=0)
+    return data.split(data.digits(), labels_per_class=labels_per_class, repeat=0)
 
 
 def sample(model, n, label=None):
-    return model.sample(n, label=label, generator=rng())
+    return model.sample(n, label=label, rng=rng())
 
 
 def over(cases):
@@ -1288,23 +1286,23 @@ SCORES = {
     ),
     "a chain elsewhere": (
         lambda: chain(x=X.to("meta")),
-        r"generator must be on the device of the places \(meta\)",
+        r"rng must be on the device of the places \(meta\)",
     ),
     "an annealed chain elsewhere": (
         lambda: chain(x=X.to("meta"), sigmas=(1.0,)),
-        r"generator must be on the device of the places \(meta\)",
+        r"rng must be on the device of the places \(meta\)",
     ),
     "samples by steps of nothing": (
-        lambda: score_network(rng()).sample(2, step_size=0.0, generator=rng()),
+        lambda: score_network(rng()).sample(2, step_size=0.0, rng=rng()),
         "step_size must be above 0, got 0.0",
     ),
     "samples without steps": (
-        lambda: score_network(rng()).sample(2, steps=0, generator=rng()),
+        lambda: score_network(rng()).sample(2, steps=0, rng=rng()),
         "steps must be an integer of at least 1, got 0",
     ),
     "samples elsewhere": (
-        lambda: score_network(rng()).to("meta").sample(2, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda: score_network(rng()).to("meta").sample(2, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "a score without noise": (
         lambda: score_network(rng(), shape=2).score(X, 0.0),
@@ -1347,7 +1345,7 @@ SCORES = {
 
 def chain(x=X, sigmas=None, **settings):
     """Asks for a chain, of which no step is taken."""
-    settings = {"step_size": 0.1, "steps": 1, "generator": rng(), **settings}
+    settings = {"step_size": 0.1, "steps": 1, "rng": rng(), **settings}
     if sigmas is None:
         return langevin(torch.neg, x, **settings)
     return annealed_langevin(torch.neg, x, sigmas, **settings)
@@ -1460,34 +1458,32 @@ def test_visible_values_outside_the_support_are_refused_before_training(x, said)
 
 def small(**settings):
     """An RBM of the plane."""
-    return RBM(2, 3, generator=rng(), **settings)
+    return RBM(2, 3, rng=rng(), **settings)
 
 
 def annealed(**settings):
-    return annealed_log_partition(small(), generator=rng(), **settings)
+    return annealed_log_partition(small(), rng=rng(), **settings)
 
 
 def bound(x, **settings):
-    return DBN(2, (3, 2), generator=rng()).variational_bound(
-        x, log_z=0.0, generator=rng(), **settings
-    )
+    return DBN(2, (3, 2), rng=rng()).variational_bound(x, log_z=0.0, rng=rng(), **settings)
 
 
 LIKELIHOODS = {
     "too many hidden units to count": (
-        lambda: log_partition(RBM(30, 26, generator=rng())),
+        lambda: log_partition(RBM(30, 26, rng=rng())),
         "hidden layer must have at most 25 units .*, got 26: use annealed_log_partition",
     ),
     "too many visible units to count": (
-        lambda: log_partition(RBM(26, 30, generator=rng())),
+        lambda: log_partition(RBM(26, 30, rng=rng())),
         "visible layer must have at most 25 units .*, got 26: use annealed_log_partition",
     ),
     "too many hidden units to draw from": (
-        lambda: exact_states(RBM(2, 26, generator=rng()), 5, generator=rng()),
+        lambda: exact_states(RBM(2, 26, rng=rng()), 5, rng=rng()),
         "hidden layer must have at most 25 units .*, got 26",
     ),
     "no states to draw": (
-        lambda: exact_states(small(), 0, generator=rng()),
+        lambda: exact_states(small(), 0, rng=rng()),
         "n must be an integer of at least 1, got 0",
     ),
     "Gaussian units to count": (
@@ -1523,8 +1519,8 @@ LIKELIHOODS = {
         "draws must be an integer of at least 1, got 0",
     ),
     "a bound with a generator on another device": (
-        lambda: dbn(rng()).to("meta").variational_bound(X, log_z=0.0, generator=rng()),
-        r"generator must be on the device of the model \(meta\)",
+        lambda: dbn(rng()).to("meta").variational_bound(X, log_z=0.0, rng=rng()),
+        r"rng must be on the device of the model \(meta\)",
     ),
     "a pseudo-likelihood of real values": (
         lambda: pseudo_log_likelihood(small(visible="gaussian"), X),
@@ -1544,7 +1540,7 @@ LIKELIHOODS = {
     ),
     "betas from 1 to 0 backwards": (
         lambda: reverse_annealed_log_partition(
-            small(), X, betas=torch.linspace(1, 0, 5), generator=rng()
+            small(), X, betas=torch.linspace(1, 0, 5), rng=rng()
         ),
         "betas must rise from 0 to 1",
     ),
@@ -1560,11 +1556,11 @@ LIKELIHOODS = {
         r"base must have shape \(2,\), got \(3,\)",
     ),
     "a single run backwards": (
-        lambda: reverse_annealed_log_partition(small(), X[:1], generator=rng()),
+        lambda: reverse_annealed_log_partition(small(), X[:1], rng=rng()),
         r"v must have shape \(R, 2\) with R above 1, got \(1, 2\)",
     ),
     "states of another shape backwards": (
-        lambda: reverse_annealed_log_partition(small(), torch.zeros(4, 3), generator=rng()),
+        lambda: reverse_annealed_log_partition(small(), torch.zeros(4, 3), rng=rng()),
         r"v must have shape \(R, 2\) with R above 1, got \(4, 3\)",
     ),
 }
@@ -1627,7 +1623,7 @@ def test_counts_may_be_integers_of_numpy(kind):
     assert (training.steps, type(training.steps)) == (2, int)
     if "samples" in kind.can:
         label = None if model.classes is None else 0
-        assert len(model.sample(np.int64(3), label=label, generator=rng())) == 3
+        assert len(model.sample(np.int64(3), label=label, rng=rng())) == 3
 
 
 @kinds()
@@ -1645,7 +1641,7 @@ def test_what_training_is_told_wrongly_leaves_no_trace_on_the_model(kind):
 
 def test_a_first_batch_that_a_model_cannot_use_leaves_no_trace():
     class Halved(augment.Transform):
-        def on_batch(self, batch, generator):
+        def on_batch(self, batch, rng):
             return batch._replace(y=batch.y / 2)
 
     model = vae(rng(), classes=10)
@@ -1707,7 +1703,7 @@ def test_an_ensemble_takes_a_data_set_for_each_of_its_models():
 
 
 def test_a_single_bank_for_a_stack_is_refused():
-    bank = augment.bank(vae(rng(), classes=10), per_class=1, generator=rng())
+    bank = augment.bank(vae(rng(), classes=10), per_class=1, rng=rng())
     with pytest.raises(REFUSED, match="bank must be stacked as the data are"):
         augment.Augmented(stacked(), bank=bank)
 
@@ -1731,8 +1727,8 @@ def test_a_leak_explains_itself_and_what_to_do():
 def test_a_study_refuses_what_it_cannot_pair():
     arm = evaluate.Arm("affine", transform=augment.Affine())
     with pytest.raises(
-        (TypeError, ValueError), match="draws must be an integer of at least 2, got 1"
+        (TypeError, ValueError), match="repeats must be an integer of at least 2, got 1"
     ):
-        evaluate.study([arm], draws=1)
+        evaluate.study([arm], repeats=1)
     with pytest.raises(REFUSED, match="arms must have different names"):
         evaluate.study([arm, arm])

@@ -204,10 +204,10 @@ def test_each_sample_counts_at_the_nearest_mode_if_it_is_within_the_radius():
 @pytest.mark.parametrize("stds", [1, 3, 5])
 def test_true_samples_lie_within_the_radius_as_often_as_rayleighs_law_says(stds):
     toy, n = ring(), 40_000
-    shares = mode_shares(toy.sample(n, generator=cpu()).x, toy.centres, radius=stds * toy.std)
+    shares = mode_shares(toy.sample(n, rng=cpu()).x, toy.centres, radius=stds * toy.std)
     exact = (1 - math.exp(-(stds**2) / 2)) / 8
     assert ((shares - exact).abs() < 5 * math.sqrt(exact * (1 - exact) / n)).all()
-    assert modes_covered(toy.sample(n, generator=cpu()).x, toy.centres, radius=0.1) == 8
+    assert modes_covered(toy.sample(n, rng=cpu()).x, toy.centres, radius=0.1) == 8
 
 
 def test_a_mode_is_covered_from_a_tenth_of_its_equal_share():
@@ -282,7 +282,7 @@ def test_figures_in_doubles_are_computed_on_the_cpu(features, monkeypatch):
     with pytest.raises(TypeError, match="knows no float64"):
         x.double()
     assert frechet_distance(x, y) == frechet_distance(*singles)
-    model = RBM(3, 2, generator=cpu())
+    model = RBM(3, 2, rng=cpu())
     energies = torch.tensor([0.5, -1.0, 0.0, 2.0]).as_subclass(Single)
     monkeypatch.setattr(rbm_likelihood, "_hidden_energies", lambda _: iter([energies]))
     exact = math.log(sum(map(math.exp, (-0.5, 1.0, 0.0, -2.0))))
@@ -323,7 +323,7 @@ def test_score_of_a_wrong_generator_is_that_of_the_rule_it_teaches():
     margins = (torch.tensor(true) @ normal_vector + offset) / normal_vector.norm()
     rates = Normal(0.0, 1.0).cdf(margins * torch.tensor([-1.0, 1.0]))  # right answers by class
     exact = rates.mean().item()
-    found = classification_accuracy_score(samples, test, generator=cpu(), **LINEAR)
+    found = classification_accuracy_score(samples, test, rng=cpu(), **LINEAR)
     standard_error = math.sqrt(exact * (1 - exact) / n)
     assert abs(found - exact) < 5 * standard_error + 0.01  # the fitted rule is not quite the best
 
@@ -331,9 +331,9 @@ def test_score_of_a_wrong_generator_is_that_of_the_rule_it_teaches():
 def test_score_of_the_real_rows_is_the_accuracy_of_a_classifier_trained_on_them():
     train, test = (classes(60, [[-1.0, 0.0], [1.0, 0.0], [0.0, 1.0]], seed) for seed in (1, 2))
     rng = cpu(4)
-    model = Classifier(2, classes=3, generator=rng)
-    fit(model, train, steps=50, generator=rng, show_progress=False)
-    score = classification_accuracy_score(train, test, steps=50, generator=cpu(4))
+    model = Classifier(2, classes=3, rng=rng)
+    fit(model, train, steps=50, rng=rng, show_progress=False)
+    score = classification_accuracy_score(train, test, steps=50, rng=cpu(4))
     assert score == model.accuracy(test)
 
 
@@ -345,9 +345,7 @@ def test_score_with_shuffled_labels_is_that_of_chance():
         order = torch.randperm(100, generator=cpu(seed))
         shuffled = replace(train, y=train.y[order])
         rng = cpu(seed)
-        scores.append(
-            classification_accuracy_score(shuffled, test, steps=20, generator=rng, **LINEAR)
-        )
+        scores.append(classification_accuracy_score(shuffled, test, steps=20, rng=rng, **LINEAR))
     scores = torch.tensor(scores)
     assert abs(scores.mean() - 0.25) < 5 * scores.std() / 40**0.5
 
@@ -356,7 +354,7 @@ def test_score_refuses_banks_that_remember_test_rows():
     test = classes(20, [[-1.0, 0.0], [1.0, 0.0]], 1, ids=torch.arange(20))
     made = replace(test, x=test.x + 1, ids=torch.arange(15, 40), synthetic=True)
     with pytest.raises(Leak, match="the bank has seen 5 of the 20 rows"):
-        classification_accuracy_score(made, test, steps=1, generator=cpu())
+        classification_accuracy_score(made, test, steps=1, rng=cpu())
 
 
 def test_score_looks_at_the_test_half_before_it_trains(monkeypatch):
@@ -370,7 +368,7 @@ def test_score_looks_at_the_test_half_before_it_trains(monkeypatch):
         (Dataset(test.x), "test must be labelled throughout"),
     ):
         with pytest.raises(ValueError, match=said):
-            classification_accuracy_score(bank, wrong, generator=cpu(), **LINEAR)
+            classification_accuracy_score(bank, wrong, rng=cpu(), **LINEAR)
 
 
 # --- corruptions
@@ -378,7 +376,7 @@ def test_score_looks_at_the_test_half_before_it_trains(monkeypatch):
 
 def test_rows_without_an_answer_or_of_other_classes_get_no_accuracy():
     test = Dataset(uniform((30, 1, 6, 6), cpu(1)), torch.arange(30) % 3, 3)
-    models = [Classifier((1, 6, 6), classes=3, generator=rng) for rng in spawn(cpu(), 2)]
+    models = [Classifier((1, 6, 6), classes=3, rng=rng) for rng in spawn(cpu(), 2)]
     wrong = {
         "test must have 3 classes, got 2": replace(test, y=test.y % 2, classes=2),
         "test must have 3 classes, got 4": replace(test, classes=4),
@@ -390,8 +388,8 @@ def test_rows_without_an_answer_or_of_other_classes_get_no_accuracy():
         for score in (
             models[0].accuracy,
             Ensemble(models).accuracies,
-            lambda rows: under_corruptions(models[0], rows, generator=cpu()),
-            lambda rows: under_corruptions(Ensemble(models), rows, generator=cpu()),
+            lambda rows: under_corruptions(models[0], rows, rng=cpu()),
+            lambda rows: under_corruptions(Ensemble(models), rows, rng=cpu()),
         ):
             with pytest.raises(ValueError, match=said):
                 score(rows)
@@ -411,16 +409,16 @@ def brightness(x, shape=(2, 16, 12)):
 
 
 def corrupted(test):
-    model = Recorder(test.shape, classes=2, generator=cpu())
-    names = under_corruptions(model, test, generator=cpu())
+    model = Recorder(test.shape, classes=2, rng=cpu())
+    names = under_corruptions(model, test, rng=cpu())
     return dict(zip(names, model.asked, strict=True))
 
 
 def test_clean_entry_is_the_accuracy_and_ensembles_get_a_number_for_each_model():
     test = Dataset(uniform((60, 1, 6, 8), cpu(1)), torch.arange(60) % 5 % 3, 3)
-    models = [Classifier((1, 6, 8), classes=3, generator=rng) for rng in spawn(cpu(), 4)]
-    alone = [under_corruptions(model, test, generator=cpu(2)) for model in models]
-    together = under_corruptions(Ensemble(models), test, generator=cpu(2))
+    models = [Classifier((1, 6, 8), classes=3, rng=rng) for rng in spawn(cpu(), 4)]
+    alone = [under_corruptions(model, test, rng=cpu(2)) for model in models]
+    together = under_corruptions(Ensemble(models), test, rng=cpu(2))
     assert set(together) == {
         "as it is",
         "noise",
@@ -476,7 +474,7 @@ def test_a_test_set_that_could_not_be_scored_on_is_refused_before_any_training()
         (Dataset(toy(30, seed=2).x), "test must be labelled throughout"),
     ):
         with pytest.raises(ValueError, match=message):
-            classification_accuracy_score(bank, test, steps=10**9, generator=generator(0))
+            classification_accuracy_score(bank, test, steps=10**9, rng=generator(0))
 
 
 # --- the study
@@ -486,7 +484,7 @@ def toy(n=300, seed=0):
     """Two classes of two Gaussians each, hard to guess from few rows; on the study's device."""
     centres = torch.tensor([[-1.0, -1.0], [1.0, 1.0], [-1.0, 1.0], [1.0, -1.0]])
     mixture = PlaneMixture(centres, 0.4, torch.tensor([0, 0, 1, 1]))
-    return mixture.sample(n, generator=generator(seed, machine.device()))
+    return mixture.sample(n, rng=generator(seed, machine.device()))
 
 
 def true_labels(split, _):
@@ -499,7 +497,7 @@ def small(shape, **settings):
 
 
 TOY = dict(
-    draws=12,
+    repeats=12,
     labels_per_class=2,
     steps=120,
     lr=0.02,
@@ -548,7 +546,7 @@ def test_gains_are_the_paired_differences_to_none(result):
 
 
 def test_accuracies_are_those_of_the_kept_classifiers_on_the_test_half(result):
-    test = split(toy(), labels_per_class=2, draw=0).test
+    test = split(toy(), labels_per_class=2, repeat=0).test
     for name, ensemble in result.classifiers.items():
         assert ensemble.accuracies(test).tolist() == result.accuracies[name]
 
@@ -557,7 +555,7 @@ def test_study_repeats_itself_and_other_draws_differ(result):
     again = study([Arm.duplicates()], data=toy(), **TOY)
     assert again.accuracies["none"] == result.accuracies["none"]
     assert again.accuracies["duplicates"] == result.accuracies["duplicates"]
-    other = study([Arm.duplicates()], data=toy(), first_draw=12, **TOY)
+    other = study([Arm.duplicates()], data=toy(), first_repeat=12, **TOY)
     assert other.accuracies["none"] != result.accuracies["none"]
 
 
@@ -568,10 +566,10 @@ def test_every_arm_starts_from_the_same_weights_and_every_draw_from_its_own():
         made.append(small(shape, **settings))
         return made[-1]
 
-    settings = {**TOY, "draws": 3, "steps": 1, "make_classifier": remember}
+    settings = {**TOY, "repeats": 3, "steps": 1, "make_classifier": remember}
     arms = [Arm.duplicates(), Arm("truth", bank=true_labels)]
     for draw in (0, 5):
-        study(arms, data=toy(), first_draw=draw, **settings)
+        study(arms, data=toy(), first_repeat=draw, **settings)
     first = torch.stack([model.network[1].weight for model in made]).unflatten(0, (2, 3, 3))
     assert (first == first[:, :1]).all()  # (studies, arms, draws, outputs, inputs)
     assert len(first[:, 0].flatten(0, 1).unique(dim=0)) == 6
@@ -582,15 +580,15 @@ def test_banks_get_their_own_draw_and_generator_and_are_paid_for(monkeypatch):
 
     def make(split, rng):
         start = time.process_time()
-        asked.append((split.draw, uniform((1,), rng).item(), str(split.labelled.ids.tolist())))
+        asked.append((split.repeat, uniform((1,), rng).item(), str(split.labelled.ids.tolist())))
         sum(range(1_000_000))
         worked.append(time.process_time() - start)
         return split.labelled
 
-    settings = {**TOY, "draws": 3, "steps": 1, "first_draw": 4}
+    settings = {**TOY, "repeats": 3, "steps": 1, "first_repeat": 4}
     found = study([Arm("slow", bank=make)], data=toy(), **settings)
-    draws, numbers, rows = zip(*asked, strict=True)
-    assert draws == (4, 5, 6)
+    repeats, numbers, rows = zip(*asked, strict=True)
+    assert repeats == (4, 5, 6)
     assert len(set(numbers)) == len(set(rows)) == 3
     assert found.seconds["slow"] > sum(worked)
     assert torch.equal(sources[-1].bank.x, sources[0].x)  # each model gets the bank of its draw
@@ -598,7 +596,7 @@ def test_banks_get_their_own_draw_and_generator_and_are_paid_for(monkeypatch):
 
 def as_study(split, rng):
     """The start that does what the study would do anyway."""
-    return small(split.labelled.shape, classes=split.labelled.classes, generator=rng)
+    return small(split.labelled.shape, classes=split.labelled.classes, rng=rng)
 
 
 def test_arm_that_starts_as_the_study_would_equals_the_plain_arm(result):
@@ -617,25 +615,25 @@ def test_starts_get_their_own_draw_and_generator_and_are_paid_for():
 
     def begin(split, rng):
         start = time.process_time()
-        asked.append((split.draw, rng.initial_seed()))
+        asked.append((split.repeat, rng.initial_seed()))
         sum(range(1_000_000))
         worked.append(time.process_time() - start)
         return as_study(split, rng)
 
-    settings = {**TOY, "draws": 3, "steps": 1, "first_draw": 4}
+    settings = {**TOY, "repeats": 3, "steps": 1, "first_repeat": 4}
     arms = [Arm("slow", start=begin), Arm("again", start=begin)]
     found = study(arms, data=toy(), **settings)
-    draws, seeds = zip(*asked, strict=True)
-    assert draws == (4, 5, 6) * 2
+    repeats, seeds = zip(*asked, strict=True)
+    assert repeats == (4, 5, 6) * 2
     assert len(set(seeds)) == 3 and seeds[:3] == seeds[3:]
     assert found.seconds["slow"] > sum(worked[:3])
 
 
 def test_a_start_that_knows_more_than_the_labelled_rows_gains():
     rng = generator(3, machine.device())
-    candidates = split(toy(), labels_per_class=2, draw=0).candidates
-    teacher = small(2, classes=2, generator=rng)
-    fit(teacher, candidates, steps=300, lr=0.02, generator=rng, show_progress=False)
+    candidates = split(toy(), labels_per_class=2, repeat=0).candidates
+    teacher = small(2, classes=2, rng=rng)
+    fit(teacher, candidates, steps=300, lr=0.02, rng=rng, show_progress=False)
 
     def learnt(split, rng):
         model = as_study(split, rng)
@@ -653,7 +651,7 @@ def test_a_start_that_knows_more_than_the_labelled_rows_gains():
 def test_a_start_that_has_seen_test_rows_is_a_leak():
     def cheat(split, rng):  # in the last draw alone
         model = as_study(split, rng)
-        model.seen = split.test.ids[-1:] if split.draw == 11 else None
+        model.seen = split.test.ids[-1:] if split.repeat == 11 else None
         return model
 
     with pytest.raises(Leak, match="1 of the 150 rows"):
@@ -666,7 +664,7 @@ def test_a_start_that_has_seen_test_rows_is_a_leak():
 )
 def test_a_start_that_does_not_fit_the_data_is_refused(shape, classes, message):
     def misfit(split, rng):
-        return small(shape, classes=classes, generator=rng)
+        return small(shape, classes=classes, rng=rng)
 
     with pytest.raises(ValueError, match=message):
         study([Arm("misfit", start=misfit)], data=toy(), **{**TOY, "steps": 1})
@@ -690,7 +688,7 @@ def test_the_bar_is_full_when_the_last_arm_is_done(monkeypatch):
 
 
 def test_development_studies_leave_the_test_half_alone():
-    test = set(split(toy(), labels_per_class=2, draw=0).test.ids.tolist())
+    test = set(split(toy(), labels_per_class=2, repeat=0).test.ids.tolist())
     seen = []
 
     def look(split, _):
@@ -708,14 +706,14 @@ def test_development_studies_leave_the_test_half_alone():
 def test_train_and_test_can_come_apart():
     train, test = toy(80, seed=1), toy(50, seed=2)
     found = study([Arm.duplicates()], data=(train, test), **{**TOY, "steps": 1})
-    assert found.question == "2 labels a class, 12 draws, 1 steps, scored on 50 test rows"
+    assert found.question == "2 labels a class, 12 repeats, 1 steps, scored on 50 test rows"
 
 
 @pytest.mark.parametrize("disguised", [False, True])
 def test_bank_of_test_rows_is_a_leak(disguised):
     def cheat(split, _):  # in the last draw alone
         test = replace(split.test, held_out=not disguised)
-        return test if split.draw == 11 else split.candidates
+        return test if split.repeat == 11 else split.candidates
 
     with pytest.raises(Leak, match="arm 'cheat' has seen 150 of the 150 rows"):
         study([Arm("cheat", bank=cheat)], data=toy(), **{**TOY, "steps": 1})
@@ -734,7 +732,7 @@ class Nothing(Transform):
     def check_data(self, data):
         pass
 
-    def on_batch(self, batch, generator):
+    def on_batch(self, batch, rng):
         return batch
 
 
@@ -744,13 +742,13 @@ class Turned(Nothing):
     def __init__(self):
         self.rows = []
 
-    def on_batch(self, batch, generator):
+    def on_batch(self, batch, rng):
         self.rows.append(tuple(batch.y.shape))
         return batch._replace(x=-batch.x)
 
 
 def test_an_arm_with_a_bank_and_a_transform_has_both():
-    settings = {**TOY, "draws": 3, "steps": 40}
+    settings = {**TOY, "repeats": 3, "steps": 40}
     turned = Turned()
     arms = [
         Arm("bank", bank=true_labels, share=0.8),
@@ -789,7 +787,7 @@ def test_a_bank_or_a_start_that_leaks_is_refused_before_it_is_trained_on(monkeyp
     sources = trained(monkeypatch)
     for arm in (Arm("whole", bank=lambda *_: whole), Arm("start", start=learnt)):
         with pytest.raises(Leak, match="has seen 150 of the 150 rows"):
-            study([arm], data=toy(), **{**TOY, "draws": 2, "steps": 1})
+            study([arm], data=toy(), **{**TOY, "repeats": 2, "steps": 1})
     assert len(sources) == 2  # the baselines
 
 
@@ -820,7 +818,7 @@ def test_a_bank_that_makes_no_data_set_is_named():
 
 def test_train_and_test_may_come_as_a_list():
     train, test = toy(80, seed=1), toy(50, seed=2)
-    settings = {**TOY, "draws": 2, "steps": 3}
+    settings = {**TOY, "repeats": 2, "steps": 3}
     listed, paired = (
         study([Arm.duplicates()], data=d, **settings) for d in ([train, test], (train, test))
     )
@@ -894,8 +892,8 @@ def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
         ([], {}, "arms must"),
         ([Arm("a", transform=Mixup(2))] * 2, {}, "different names"),
         ([Arm("none", transform=Mixup(2))], {}, 'none of them "none"'),
-        ([Arm.duplicates()], {"draws": 1}, "draws must be an integer of at least 2, got 1"),
-        ([Arm.duplicates()], {"first_draw": -1}, "first_draw must be an integer of at least 0"),
+        ([Arm.duplicates()], {"repeats": 1}, "repeats must be an integer of at least 2, got 1"),
+        ([Arm.duplicates()], {"first_repeat": -1}, "first_repeat must be an integer of at least 0"),
         ([Arm.duplicates()], {"steps": 0}, "steps must be an integer of at least 1, got 0"),
         ([Arm.duplicates()], {"labels_per_class": 500}, "labels_per_class must not exceed"),
         ([Arm.duplicates()], {"momentum": 0.9}, "does not know the setting 'momentum'"),

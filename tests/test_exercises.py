@@ -294,9 +294,9 @@ def by_logsigmoid(real, fake):
     return -(F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()), -F.logsigmoid(fake).mean()
 
 
-def game(real, fake, critic=1.0, generator=1.0, of_real=1.0, of_fake=1.0):
+def game(real, fake, critic=1.0, rng=1.0, of_real=1.0, of_fake=1.0):
     first = of_real * F.softplus(-real).mean() + of_fake * F.softplus(fake).mean()
-    return critic * first, generator * F.softplus(-fake).mean()
+    return critic * first, rng * F.softplus(-fake).mean()
 
 
 def saturated(real, fake):

@@ -23,7 +23,7 @@ from genaug_lessons.widgets import game as game_explorer
 from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, TWIN_STEPS, Game, twin
 from genaug_lessons.widgets.game_picture import LONGEST, MIDDLING, SHADES, GameFigure
 
-X = data.ring().sample(60, generator=generator(5)).x
+X = data.ring().sample(60, rng=generator(5)).x
 
 
 @pytest.fixture
@@ -52,7 +52,7 @@ def shown(page, monkeypatch):
 
 def gan(seed=0, scale=2.0, **settings):
     """A GAN whose weights are scrambled: no bias is 0, no player flat, the critic of two minds."""
-    model, rng = GAN(2, **{**SMALL, **settings}, generator=generator(seed)), generator(seed + 1)
+    model, rng = GAN(2, **{**SMALL, **settings}, rng=generator(seed)), generator(seed + 1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(scale).add_(0.1 * normal(parameter.shape, rng))
@@ -138,7 +138,7 @@ def test_dots_are_the_data_and_crosses_what_the_generator_makes_of_the_noise():
 def test_samples_move_only_if_the_generator_learns():
     model = gan()
     before, known = game_picture.samples(model, noise()), weights(model)
-    training = training_steps(model, X, steps=5, generator=generator(0), players=("critic",))
+    training = training_steps(model, X, steps=5, rng=generator(0), players=("critic",))
     list(training)
     assert torch.equal(game_picture.samples(model, noise()), before)
     assert {name.split(".")[0] for name in moved(model, known)} == {"critic"}
@@ -244,7 +244,7 @@ def test_real_points_lie_on_the_data_and_those_twice_as_spread_do_not(
     std, least, most, monkeypatch
 ):
     x, fake = (
-        data.ring(std=each).sample(4000, generator=generator(seed)).x
+        data.ring(std=each).sample(4000, rng=generator(seed)).x
         for each, seed in ((0.1, 1), (std, 2))
     )
     monkeypatch.setattr(game_picture, "samples", lambda *_: fake)
@@ -275,7 +275,7 @@ def test_the_words_say_what_the_critic_believes_and_both_losses():
 @pytest.mark.parametrize("name, modes", [("grid", 25), ("islands", 2), ("spiral", 0), ("moons", 0)])
 def test_modes_are_counted_where_each_is_a_class(name, modes):
     plane = PLANES[name]
-    x = plane.sample(100, generator=generator(0)).x
+    x = plane.sample(100, rng=generator(0)).x
     said = game_picture.words(gan(), plane, x, noise())
     assert ("modes" in said) == bool(modes)
     assert not modes or f"of {modes} modes covered" in said

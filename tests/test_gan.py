@@ -127,7 +127,7 @@ def test_updates_are_those_of_the_textbooks_loop(classes, critic_steps):
 
 
 def run_on_cpu(model, of, steps, seed=0, **settings):
-    training = training_steps(model, of, steps=steps, generator=cpu(seed), **settings)
+    training = training_steps(model, of, steps=steps, rng=cpu(seed), **settings)
     list(training)
     return training
 
@@ -177,7 +177,7 @@ def test_a_player_alone_moves_and_nothing_of_the_other_does(player):
 
 def test_players_may_change_while_they_play():
     model = small()
-    training = training_steps(model, points(), steps=3, generator=cpu())
+    training = training_steps(model, points(), steps=3, rng=cpu())
     for players in (("critic",), ["generator"], {"generator", "critic"}):
         training.update.players, before = players, state(model)
         assert next(training).losses.keys() == set(players)
@@ -190,12 +190,12 @@ def test_a_resting_generator_makes_what_it_makes_when_sampled():
     shown.to(model)
     model.train()
     game(model, players=("critic",))(drawn, cpu(3))
-    sampled = model.sample(8, generator=cpu(3))
+    sampled = model.sample(8, rng=cpu(3))
     torch.testing.assert_close(shown.fake[0], sampled)
 
 
 def test_players_carry_no_momentum_unless_told():
-    training = training_steps(small(), points(), steps=1, generator=cpu())
+    training = training_steps(small(), points(), steps=1, rng=cpu())
     rates = {group["betas"] for each in training.update.optimizers for group in each.param_groups}
     assert rates == {(0.0, 0.9)}
 
@@ -292,12 +292,12 @@ def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(settin
     model.train()
     assert torch.equal(model.pull(x), plain.pull(x))
     model.train()
-    assert torch.equal(model.sample(5, generator=cpu()), plain.sample(5, generator=cpu()))
+    assert torch.equal(model.sample(5, rng=cpu()), plain.sample(5, rng=cpu()))
     assert not model.training
 
 
 def test_the_critics_rectifiers_leak_and_its_dropout_is_not_the_generators():
-    model = GAN(2, dropout=0.3, generator=cpu())
+    model = GAN(2, dropout=0.3, rng=cpu())
     assert {layer.negative_slope for layer in model.critic if isinstance(layer, nn.LeakyReLU)} == {
         0.2
     }
@@ -350,7 +350,7 @@ def test_samples_are_what_the_generator_makes_of_normal_noise_whoever_else_is_in
         model = small(classes)
         run_on_cpu(model, points(classes=classes), 20)
         y = None if classes is None else torch.arange(40) % 3
-        z, x = normal((40, 3), cpu(8)), model.sample(40, label=y, generator=cpu(8))
+        z, x = normal((40, 3), cpu(8)), model.sample(40, label=y, rng=cpu(8))
         torch.testing.assert_close(x, model.generate(z, y).detach())
         for row in (0, 17, 39):
             alone = model.generate(z[row : row + 1], None if y is None else y[row : row + 1])
@@ -378,7 +378,7 @@ def test_running_figures_of_a_trained_generator_are_near_those_of_its_batches():
 )
 def test_pictures_lie_in_the_unit_interval_and_others_anywhere_unless_told(settings, support):
     model = small(**settings)
-    x = model.sample(500, generator=cpu())
+    x = model.sample(500, rng=cpu())
     assert model.support == support
     inside = 0 <= x.min() and x.max() <= 1
     assert inside == (support == "unit")
@@ -425,7 +425,7 @@ def known_game(classes, loss):
     shift = torch.tensor([0.0]) if classes is None else torch.tensor([-1.0, 1.0])
     model = GAN(
         1, latent=1, generator_hidden=(), critic_hidden=(32, 32), classes=classes, loss=loss,
-        generator=cpu(),
+        rng=cpu(),
     )  # fmt: skip
     with torch.no_grad():
         model.maker[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
@@ -453,19 +453,17 @@ def test_a_critic_alone_comes_to_believe_what_is_best(classes, loss):
 def test_a_conditional_gan_puts_each_labels_samples_where_its_data_are():
     y = torch.arange(600) % 3
     x = torch.stack([3.0 * (y - 1), 0 * y], 1) + 0.3 * normal((600, 2), cpu(1))
-    model = GAN(
-        2, latent=4, generator_hidden=(32,), critic_hidden=(32,), classes=3, generator=cpu()
-    )
+    model = GAN(2, latent=4, generator_hidden=(32,), critic_hidden=(32,), classes=3, rng=cpu())
     run_on_cpu(model, Dataset(x, y, 3), 600)
     for label in range(3):
-        made = model.sample(500, label=label, generator=cpu(label))
+        made = model.sample(500, label=label, rng=cpu(label))
         assert (made - torch.tensor([3.0 * (label - 1), 0])).norm(dim=1).median() < 1
 
 
 @pytest.mark.parametrize("seed", range(5))
 def test_the_default_gan_covers_seven_of_the_eight_modes_of_a_ring(seed):
     rng, toy = cpu(seed), data.ring()
-    model = GAN(2, generator=rng)
-    run_on_cpu(model, Dataset(toy.sample(2000, generator=rng).x), 1000)
-    x = model.sample(2000, generator=rng)
+    model = GAN(2, rng=rng)
+    run_on_cpu(model, Dataset(toy.sample(2000, rng=rng).x), 1000)
+    x = model.sample(2000, rng=rng)
     assert modes_covered(x, toy.centres, radius=5 * toy.std) >= 7

@@ -307,6 +307,6 @@ def test_a_machine_of_as_many_units_as_can_be_shown_is_not_refused():
     ],
 )
 def test_machines_that_cannot_be_shown_are_refused(shape, hidden, settings, message):
-    model = RBM(shape, hidden, generator=cpu(), **settings)
+    model = RBM(shape, hidden, rng=cpu(), **settings)
     with pytest.raises(ValueError, match=message):
         GibbsExplorer(model)

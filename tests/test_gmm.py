@@ -42,7 +42,7 @@ def parameters(count=COUNT, size=SIZE, seed=0):
 def mixture_of(pi, mu, Sigma, **settings):
     """The mixture with these parameters, float64, which its next update starts from."""
     settings = {"components": len(pi), "sphere": 0.0, **settings}
-    model = GaussianMixture(mu.shape[1], generator=cpu(), **settings).double()
+    model = GaussianMixture(mu.shape[1], rng=cpu(), **settings).double()
     model.set_parameters(pi, mu, Sigma)
     return model
 
@@ -54,7 +54,7 @@ def mixture_of_classes(pi, mu, Sigma, **settings):
 
 def rows(count=ROWS, seed=1, size=SIZE):
     """Rows of a mixture that is not the one in `parameters`, float64."""
-    return mixture_of(*parameters(seed=seed, size=size)).sample(count, generator=cpu(seed))
+    return mixture_of(*parameters(seed=seed, size=size)).sample(count, rng=cpu(seed))
 
 
 def scattered_labels():
@@ -188,7 +188,7 @@ def test_passes_of_em_are_those_of_scikit_learn(covariance, count):
 def test_one_component_is_the_maximum_likelihood_gaussian_after_one_pass():
     x = rows()
     for covariance in ("full", "tied"):
-        model = GaussianMixture(SIZE, covariance=covariance, sphere=0.0, generator=cpu()).double()
+        model = GaussianMixture(SIZE, covariance=covariance, sphere=0.0, rng=cpu()).double()
         passes(model, x)
         close(model.mu[0], x.mean(0))
         close(model.Sigma[0], x.T.cov(correction=0))
@@ -327,7 +327,7 @@ def five_errors(found, expected, error):
 
 def test_samples_have_the_mean_covariance_and_shares_of_the_mixture():
     pi, mu, Sigma = parameters()
-    x = mixture_of(pi, mu, Sigma).sample(200_000, generator=cpu())
+    x = mixture_of(pi, mu, Sigma).sample(200_000, rng=cpu())
     mean = pi @ mu
     between = (mu - mean)[:, :, None] * (mu - mean)[:, None]
     five_errors(x.mean(0), mean, x.std(0) / len(x) ** 0.5)
@@ -339,7 +339,7 @@ def test_samples_have_the_mean_covariance_and_shares_of_the_mixture():
 def test_components_are_drawn_in_their_shares():
     pi = torch.tensor([0.1, 0.2, 0.3, 0.4], dtype=torch.float64)
     mu = 100 * torch.arange(4).double()[:, None]
-    x = mixture_of(pi, mu, torch.ones(4, 1, 1).double()).sample(20_000, generator=cpu())
+    x = mixture_of(pi, mu, torch.ones(4, 1, 1).double()).sample(20_000, rng=cpu())
     counts = (x / 100).round().long().flatten().bincount()
     assert chisquare(counts, 20_000 * pi / pi.sum()).pvalue > 1e-4
 
@@ -352,13 +352,13 @@ def test_samples_on_the_line_follow_the_distribution_function():
     def below(x):
         return (pi * norm.cdf(x[:, None], mu, std)).sum(1)
 
-    assert kstest(model.sample(20_000, generator=cpu())[:, 0].numpy(), below).pvalue > 1e-4
+    assert kstest(model.sample(20_000, rng=cpu())[:, 0].numpy(), below).pvalue > 1e-4
 
 
 def test_samples_of_a_label_come_from_the_components_of_its_class():
     pi, mu, Sigma = parameters(6)
     label = torch.tensor([1, 0, 1]).repeat(10_000)
-    x = mixture_of_classes(pi, mu, Sigma).sample(len(label), label=label, generator=cpu())
+    x = mixture_of_classes(pi, mu, Sigma).sample(len(label), label=label, rng=cpu())
     for y in range(CLASSES):
         own, found = OWNER == y, x[label == y]
         mean = pi[own] @ mu[own] / pi[own].sum()
@@ -392,7 +392,7 @@ def test_every_component_starts_from_the_rows_nearest_to_its_centre():
     x = corners + normal((100, 2), cpu()) @ torch.tensor([[1.0, 0.5], [0.0, 0.5]])
     means = torch.tensor([[8.0, 1.0], [1.0, 8.0]])
     for given in (means, means.flip(0), None):
-        model = GaussianMixture(2, components=2, sphere=0.0, means=given, generator=cpu())
+        model = GaussianMixture(2, components=2, sphere=0.0, means=given, rng=cpu())
         model.start(x, None, cpu())
         order = (model.mu if given is None else given)[:, 1].argsort()
         close(model.mu[order], torch.stack([x[60:].mean(0), x[:60].mean(0)]), atol=1e-5)
@@ -404,7 +404,7 @@ def test_every_component_starts_from_the_rows_nearest_to_its_centre():
 
 def test_one_component_of_each_class_starts_at_the_mean_of_its_labelled_rows():
     x, y = rows(), scattered_labels()
-    model = GaussianMixture(SIZE, classes=2, generator=cpu()).double()
+    model = GaussianMixture(SIZE, classes=2, rng=cpu()).double()
     model.start(x, y, cpu())
     close(model.mu, torch.stack([x[y == label].mean(0) for label in range(2)]))
     shares = torch.stack([(y == label).double().mean() for label in range(2)])
@@ -419,7 +419,7 @@ def test_components_of_a_class_start_within_it():
     x = torch.cat([normal((40, 1), cpu()) + at for at in (0.0, 30.0, 10.0, 50.0, 20.0, 40.0)])
     y = torch.tensor([0, 0, 1, 1, 1, 0]).repeat_interleave(40)
     for seed in range(5):
-        model = GaussianMixture(1, components=3, classes=2, generator=cpu())
+        model = GaussianMixture(1, components=3, classes=2, rng=cpu())
         model.start(x, y, cpu(seed))
         starts = model.mu.round(decimals=-1).view(2, 3).sort().values
         assert starts.tolist() == [[0, 30, 40], [10, 20, 50]]
@@ -430,14 +430,14 @@ def test_components_of_a_class_start_within_it():
 
 def trained(model, of, steps, seed=0, **arguments):
     rng = generator(seed, model.device)
-    training = fit(model, of, steps=steps, generator=rng, show_progress=False, **arguments)
+    training = fit(model, of, steps=steps, rng=rng, show_progress=False, **arguments)
     return training.losses()["negative log likelihood"]
 
 
 def test_a_ring_is_learnt_down_to_its_entropy():
     ring = data.ring()
-    points, fresh = (ring.sample(2000, generator=cpu(seed)).x for seed in (1, 2))
-    model = GaussianMixture(2, components=8, generator=cpu())
+    points, fresh = (ring.sample(2000, rng=cpu(seed)).x for seed in (1, 2))
+    model = GaussianMixture(2, components=8, rng=cpu())
     losses = trained(model, points, 30)
     gap = ring.log_density(fresh) - model.log_density(fresh)  # its mean estimates a KL divergence
     assert abs(gap.mean()) < 47 / 2 / 2000 * 2 + 5 * gap.std() / len(gap) ** 0.5  # 47 parameters
@@ -454,18 +454,18 @@ def test_training_through_steps_is_em_over_all_rows():
 
 
 def test_training_that_goes_on_starts_from_what_was_learnt():
-    model = GaussianMixture(2, components=8, generator=cpu())
-    points = data.ring().sample(500, generator=cpu(1))
+    model = GaussianMixture(2, components=8, rng=cpu())
+    points = data.ring().sample(500, rng=cpu(1))
     last = trained(model, points, 20)[-1]
-    copy = GaussianMixture(2, components=8, generator=cpu())
+    copy = GaussianMixture(2, components=8, rng=cpu())
     copy.load_state_dict(model.state_dict())
     for each in (model, copy):
         assert trained(each, points, 1, seed=1, resume=True)[0] <= last + 1e-4
 
 
 def test_a_mixture_that_knows_its_classes_may_go_on_without_labels():
-    moons = data.two_moons().sample(100, generator=cpu(1))
-    model = GaussianMixture(2, classes=2, generator=cpu())
+    moons = data.two_moons().sample(100, rng=cpu(1))
+    model = GaussianMixture(2, classes=2, rng=cpu())
     trained(model, moons, 2)
     alone = replace(moons, y=torch.full_like(moons.y, -1))
     expected = -model.log_density(moons.x).mean().item()
@@ -475,7 +475,7 @@ def test_a_mixture_that_knows_its_classes_may_go_on_without_labels():
 def test_linear_discriminant_analysis_is_the_tied_mixture_of_labelled_classes():
     digits = data.digits()
     x = digits.values.flatten(1) @ normal((64, 10), generator(0))
-    model = GaussianMixture(10, classes=10, covariance="tied", sphere=0.0, generator=generator(0))
+    model = GaussianMixture(10, classes=10, covariance="tied", sphere=0.0, rng=generator(0))
     trained(model, Dataset(x, digits.y, 10), 1)
     theirs = LinearDiscriminantAnalysis(solver="lsqr").fit(x.double().cpu(), digits.y.cpu())
     expected = theirs.predict_proba(x.double().cpu())
@@ -486,7 +486,7 @@ def test_linear_discriminant_analysis_is_the_tied_mixture_of_labelled_classes():
 
 
 def test_unlabelled_rows_help_a_mixture_of_digits():
-    split = data.split(data.digits(), labels_per_class=5, draw=0)
+    split = data.split(data.digits(), labels_per_class=5, repeat=0)
     together = data.join(split.labelled, split.pool)
     x = together.values.flatten(1)
     axes = torch.linalg.svd(x - x.mean(0), full_matrices=False).Vh[:24].T
@@ -495,7 +495,7 @@ def test_unlabelled_rows_help_a_mixture_of_digits():
         return replace(of, x=of.values.flatten(1) @ axes, support="real")
 
     def accuracy(of):
-        model = GaussianMixture(24, classes=10, pooled=0.5, sphere=0.05, generator=generator(0))
+        model = GaussianMixture(24, classes=10, pooled=0.5, sphere=0.05, rng=generator(0))
         trained(model, reduced(of), 20)
         return model.accuracy(reduced(split.test))
 
@@ -505,10 +505,10 @@ def test_unlabelled_rows_help_a_mixture_of_digits():
 
 
 def test_one_mixture_of_each_class_by_hand_is_the_class_conditional_one():
-    moons = data.two_moons().sample(300, generator=cpu(1))
-    apart = PerClass(lambda: GaussianMixture(2, sphere=0.0, generator=cpu()), classes=2)
-    fit(apart, moons, steps=2, generator=cpu(), show_progress=False)
-    together = GaussianMixture(2, sphere=0.0, classes=2, generator=cpu())
+    moons = data.two_moons().sample(300, rng=cpu(1))
+    apart = PerClass(lambda: GaussianMixture(2, sphere=0.0, rng=cpu()), classes=2)
+    fit(apart, moons, steps=2, rng=cpu(), show_progress=False)
+    together = GaussianMixture(2, sphere=0.0, classes=2, rng=cpu())
     trained(together, moons, 2)
     close(torch.cat([each.mu for each in apart.models]), together.mu, atol=1e-5)
     close(torch.cat([each.Sigma for each in apart.models]), together.Sigma, atol=1e-5)
@@ -528,10 +528,10 @@ FLAT = {
 def test_a_flat_feature_needs_a_little_of_the_sphere(feature):
     x = rows().float()
     x = torch.cat([x, feature(x)[:, None]], 1)
-    model = GaussianMixture(4, components=2, generator=cpu())
+    model = GaussianMixture(4, components=2, rng=cpu())
     trained(model, x, 10)
-    assert model.sample(5, generator=cpu()).isfinite().all()
-    model = GaussianMixture(4, components=2, sphere=0.0, generator=cpu())
+    assert model.sample(5, rng=cpu()).isfinite().all()
+    model = GaussianMixture(4, components=2, sphere=0.0, rng=cpu())
     with pytest.raises(ValueError, match=r"sphere must be larger, or components fewer: .* of comp"):
         trained(model, x, 10)
     assert model.log_density(x).isfinite().all()  # what it was before the failed pass
@@ -548,7 +548,7 @@ def test_the_flat_component_is_named():
 
 def test_features_of_very_different_size_are_not_flat():
     scale = torch.tensor([1e-3, 1.0, 1e4])
-    model = GaussianMixture(3, sphere=0.0, generator=cpu())
+    model = GaussianMixture(3, sphere=0.0, rng=cpu())
     trained(model, rows().float() * scale, 2)
     close(model.Sigma[0], (rows() * scale).T.cov(correction=0).float(), rtol=1e-4, atol=1e-9)
 
@@ -560,4 +560,4 @@ def test_a_component_without_rows_does_no_harm_where_the_rest_lend_it_their_shap
     losses = passes(model, rows(), count=3)
     assert np.isfinite(losses).all()
     assert model.pi[0] < 1e-12
-    assert model.sample(50, generator=cpu()).isfinite().all()
+    assert model.sample(50, rng=cpu()).isfinite().all()

@@ -34,7 +34,7 @@ def codes(bank):
 
 
 def bank_of(of, per_class=2, *, model=None, seed=0, **settings):
-    settings = {"per_class": per_class, "generator": cpu(seed), **settings}
+    settings = {"per_class": per_class, "rng": cpu(seed), **settings}
     return interpolation_bank(model or squaring(), of, **settings)
 
 
@@ -94,9 +94,9 @@ def test_interpolation_bank_follows_the_generator_and_needs_no_gradients():
 
 
 def test_interpolation_bank_of_digits_is_pictures():
-    digits = data.split(data.digits(), labels_per_class=2, draw=0).labelled.to("cpu")
+    digits = data.split(data.digits(), labels_per_class=2, repeat=0).labelled.to("cpu")
     narrow = replace(digits, x=(255 * digits.x[..., 1:7]).byte())  # in bytes
-    model = Autoencoder((1, 8, 6), hidden=(8,), latent=3, generator=cpu())
+    model = Autoencoder((1, 8, 6), hidden=(8,), latent=3, rng=cpu())
     bank = bank_of(narrow, 4, model=model)
     assert bank.shape == (1, 8, 6)
     assert bank.support == "unit"
@@ -115,8 +115,8 @@ def test_rows_that_cannot_be_interpolated_between_are_refused():
         (lambda: bank_of(held_out), "data must not be a test half"),
         (lambda: bank_of(rows, 0), "per_class must be an integer of at least 1, got 0"),
         (lambda: bank_of(rows, reach=-0.1), "reach must be at least 0, got -0.1"),
-        (lambda: bank_of(rows, model=squaring().to("meta")), r"generator must .* model \(meta\)"),
-        (lambda: bank_of(data.ring().sample(9, generator=cpu())), r"shape \(6,\), got \(2,\)"),
+        (lambda: bank_of(rows, model=squaring().to("meta")), r"rng must .* model \(meta\)"),
+        (lambda: bank_of(data.ring().sample(9, rng=cpu())), r"shape \(6,\), got \(2,\)"),
     ):
         with pytest.raises(ValueError, match=said):
             wrong()

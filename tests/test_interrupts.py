@@ -220,7 +220,7 @@ def test_an_interrupted_study_ends():
 
     banks = []
     with pytest.raises(KeyboardInterrupt):
-        evaluate.study([evaluate.Arm("bank", bank=bank)], draws=2, steps=2, show_progress=False)
+        evaluate.study([evaluate.Arm("bank", bank=bank)], repeats=2, steps=2, show_progress=False)
     assert banks == []
 
 
@@ -293,7 +293,7 @@ def everything(training):
 
 @kinds()
 def test_a_step_broken_off_at_any_line_leaves_no_trace_and_training_goes_on(kind):
-    training = training_steps(kind.new(), kind.data(), steps=40, generator=generator(0))
+    training = training_steps(kind.new(), kind.data(), steps=40, rng=generator(0))
     next(training)
     training.copies.due_at = 0.0
     with Breaker() as counter:
@@ -332,7 +332,7 @@ def test_batches_that_are_broken_off_begin_anew():
 
 def interrupted_plain_loop(kind, chance):
     """Stop is pressed at a random moment, once or twice, while a plain loop trains."""
-    training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
+    training = training_steps(kind.new(), kind.data(), steps=10**6, rng=generator(0))
     times = chance.choice([1, 2])
     with pytest.raises(KeyboardInterrupt):
         moment = {"after": 0.05 * chance.random(), "pause": 0.002 * chance.random()}
@@ -348,7 +348,7 @@ def check_whole(kind, model, done):
     """The model is ready for use and, bit for bit, what `done` steps without interrupts make."""
     assert model.steps_done == done
     assert not any(module.training for module in model.modules())
-    undisturbed = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
+    undisturbed = training_steps(kind.new(), kind.data(), steps=10**6, rng=generator(0))
     for _ in range(done):
         next(undisturbed)
     assert moved(model, weights(undisturbed.model)) == set()
@@ -380,7 +380,7 @@ def test_fits_interrupted_at_random_moments_leave_whole_steps(kind):
 
 def interrupted_live_run(kind, chance):
     """Stop is pressed, once or twice, at a random moment of a live run, which is a pause."""
-    training = training_steps(kind.new(), kind.data(), steps=10**6, generator=generator(0))
+    training = training_steps(kind.new(), kind.data(), steps=10**6, rng=generator(0))
     shown, times = LiveTraining(training), chance.choice([1, 2])
     moment = {"after": 0.05 * chance.random(), "pause": 0.002 * chance.random()}
     with pressed(when=lambda: training.index > 0, times=times, **moment):
@@ -413,7 +413,7 @@ def interrupted_study(chance):
     """Stop is pressed at a random moment of a study, which hands out nothing then."""
     arms = [evaluate.Arm.duplicates()]
     with pytest.raises(KeyboardInterrupt), pressed(after=0.1 + 0.3 * chance.random()):
-        evaluate.study(arms, draws=2, steps=10**5, show_progress=False)
+        evaluate.study(arms, repeats=2, steps=10**5, show_progress=False)
 
 
 def test_a_study_interrupted_at_a_random_moment_ends():

@@ -52,7 +52,7 @@ def test_a_step_keeps_the_exact_variance_of_its_chain_not_that_of_the_density(st
 @pytest.mark.parametrize("step_size", [0.3, 1.0, 3.0])
 def test_chains_settle_at_the_exact_variance(step_size):
     chains, rng, centre, variance = 20_000, cpu(), 5.0, 1.0
-    settings = {"step_size": step_size, "steps": 150, "generator": rng}
+    settings = {"step_size": step_size, "steps": 150, "rng": rng}
     x = last(langevin(lambda x: -(x - centre) / variance, torch.zeros(chains, 1), **settings))
     exact = settled(variance, step_size)
     assert abs(x.mean() - centre) < 5 * math.sqrt(exact / chains)
@@ -62,7 +62,7 @@ def test_chains_settle_at_the_exact_variance(step_size):
 
 def test_a_chain_is_its_steps_one_after_the_other():
     x, rng = normal((3, 2), cpu(1)).double(), cpu()
-    states = list(langevin(torch.sin, x, step_size=0.3, steps=4, generator=cpu()))
+    states = list(langevin(torch.sin, x, step_size=0.3, steps=4, rng=cpu()))
     assert len(states) == 4
     for state in states:
         x = langevin_step(torch.sin, x, normal((3, 2), rng).double(), step_size=0.3)
@@ -78,10 +78,10 @@ def test_chains_draw_no_graph_behind_them_and_may_follow_a_gradient():
 
     weight, x = torch.ones((), requires_grad=True), normal((5, 2), cpu())
     for of in (score, lambda x: -weight * x):
-        end = last(langevin(of, x.clone(), step_size=0.01, steps=3, generator=cpu()))
+        end = last(langevin(of, x.clone(), step_size=0.01, steps=3, rng=cpu()))
         assert not end.requires_grad
-    by_gradient = last(langevin(score, x.clone(), step_size=0.01, steps=3, generator=cpu()))
-    exact = last(langevin(toy.score, x, step_size=0.01, steps=3, generator=cpu()))
+    by_gradient = last(langevin(score, x.clone(), step_size=0.01, steps=3, rng=cpu()))
+    exact = last(langevin(toy.score, x, step_size=0.01, steps=3, rng=cpu()))
     torch.testing.assert_close(by_gradient, exact)
 
 
@@ -92,7 +92,7 @@ def test_annealing_is_a_chain_at_each_level_with_steps_as_large_as_its_noise():
         seen.append(sigma)
         return -x / (1 + sigma**2)
 
-    settings = {"step_size": 0.3, "steps": 2, "generator": cpu()}
+    settings = {"step_size": 0.3, "steps": 2, "rng": cpu()}
     states = list(annealed_langevin(score, x, (2.0, 1.0, 0.5), **settings))
     assert seen == [2.0, 2.0, 1.0, 1.0, 0.5, 0.5]
     for state, sigma in zip(states, list(seen), strict=True):
@@ -105,10 +105,10 @@ def test_annealing_finds_the_shares_of_islands_that_a_plain_chain_does_not():
     """Nine of ten chains should end on the left, wherever they start; the gap is 20 stds wide."""
     toy, chains, rng = data.islands(ratio=9, apart=6.0, std=0.3), 2000, cpu()
     start = 12.0 * normal((chains, 2), rng)
-    settings = {"step_size": 0.1 * 0.3**2, "steps": 200, "generator": rng}
+    settings = {"step_size": 0.1 * 0.3**2, "steps": 200, "rng": rng}
     plain = (last(langevin(toy.score, start, **settings))[:, 0] < 0).float().mean()
     assert abs(plain - 0.5) < 0.05  # as many on each side as started there
-    settings = {"step_size": 0.2, "steps": 30, "generator": rng}
+    settings = {"step_size": 0.2, "steps": 30, "rng": rng}
     levels = geometric_levels(12.0, 0.1, 16)
     x = last(annealed_langevin(lambda x, s: toy.smoothed(s).score(x), start, levels, **settings))
     share = (x[:, 0] < 0).float().mean()

@@ -26,7 +26,7 @@ def wide_digits():
 @pytest.fixture
 def plane():
     digits, rng = wide_digits(), generator(0)
-    model = VAE(digits.shape, hidden=(16,), latent=2, generator=rng)
+    model = VAE(digits.shape, hidden=(16,), latent=2, rng=rng)
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)  # codes that lie apart
         model.decoder[0].weight.mul_(10)
@@ -36,7 +36,7 @@ def plane():
 @pytest.fixture
 def codes_without_a_prior():
     digits = data.digits()[:60]
-    model = Autoencoder(digits.shape, hidden=(16,), latent=2, generator=generator(0))
+    model = Autoencoder(digits.shape, hidden=(16,), latent=2, rng=generator(0))
     with torch.no_grad():
         model.encoder[-2].weight.mul_(30)
         model.encoder[-2].bias.copy_(torch.tensor([10.0, -4.0]))  # the codes lie off the origin
@@ -150,13 +150,13 @@ def test_nothing_is_left_open_in_pyplot(plane):
 @pytest.mark.parametrize("settings", [{"latent": 3}, {"latent": 2, "classes": 10}])
 def test_models_without_a_plane_are_refused(settings):
     digits = data.digits()
-    model = VAE(digits.shape, generator=generator(0), **settings)
+    model = VAE(digits.shape, rng=generator(0), **settings)
     with pytest.raises(ValueError, match="unconditional VAE of pictures with latent=2"):
         LatentExplorer(model, digits)
 
 
 def test_data_without_labels_are_refused(plane):
-    pool = data.split(data.digits(), labels_per_class=5, draw=0).pool
+    pool = data.split(data.digits(), labels_per_class=5, repeat=0).pool
     with pytest.raises(ValueError, match="data must be labelled throughout"):
         LatentExplorer(plane.model, pool)
 
@@ -227,7 +227,7 @@ def test_moving_an_autoencoders_slider_shows_its_decoders_picture(codes_without_
 
 def test_an_autoencoder_with_all_codes_in_one_place_still_has_a_window():
     digits = data.digits()[:5]
-    model = Autoencoder(digits.shape, latent=2, code="relu", generator=generator(0))
+    model = Autoencoder(digits.shape, latent=2, code="relu", rng=generator(0))
     with torch.no_grad():
         model.encoder[-2].bias.fill_(-100)  # every unit is off
     plane = LatentExplorer(model, digits)
@@ -236,6 +236,6 @@ def test_an_autoencoder_with_all_codes_in_one_place_still_has_a_window():
 
 def test_autoencoders_without_a_plane_are_refused():
     digits = data.digits()
-    model = Autoencoder(digits.shape, latent=3, generator=generator(0))
+    model = Autoencoder(digits.shape, latent=3, rng=generator(0))
     with pytest.raises(ValueError, match=r"an Autoencoder or an unconditional VAE .* latent=3"):
         LatentExplorer(model, digits)

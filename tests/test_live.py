@@ -667,7 +667,7 @@ def test_a_mosaic_puts_the_images_in_rows():
 def test_each_model_gets_the_picture_of_its_samples():
     drawn = {}
     for kind in KINDS:
-        training = training_steps(kind.new(), kind.data(), steps=1, generator=generator(0))
+        training = training_steps(kind.new(), kind.data(), steps=1, rng=generator(0))
         beside = figure_after(training, 1).beside
         drawn[kind.name] = beside and (len(beside.images), len(beside.lines))
     assert drawn["vae"] == drawn["conditional vae"] == (1, 0)
@@ -685,7 +685,7 @@ def test_pictures_of_one_model_are_the_same_and_move_when_it_learns():
     shown = [image.get_array() for image in axes.images]
     assert np.array_equal(shown[0], shown[1])
     assert not np.array_equal(shown[0], shown[2])
-    samples = model.sample(60, generator=generator(0)).clamp(0, 1)
+    samples = model.sample(60, rng=generator(0)).clamp(0, 1)
     assert np.array_equal(shown[2], pictures.mosaic(samples, 10)[0].detach().cpu())
     assert axes.images[2].get_clim() == (0, 1) and axes.get_title() == "samples"
 
@@ -695,7 +695,7 @@ def test_a_conditional_models_pictures_have_a_column_for_each_label():
     model, axes = kind.new(), Figure().add_subplot()
     pictures.image_samples(rows=3, seed=2)(axes, model)
     labels = torch.arange(model.classes).repeat(3)
-    samples = model.sample(len(labels), label=labels, generator=generator(2)).detach()
+    samples = model.sample(len(labels), label=labels, rng=generator(2)).detach()
     expected = pictures.mosaic(samples.clamp(0, 1), model.classes)[0]
     assert np.array_equal(axes.images[0].get_array(), expected.cpu())
     last = model.classes - 1
@@ -709,7 +709,7 @@ def test_points_are_drawn_over_the_data_and_within_its_limits():
     pictures.point_samples(near, count=40)(axes, model)
     data, samples = axes.lines
     assert np.array_equal(data.get_xydata(), near)
-    expected = model.sample(40, generator=generator(0)).detach().cpu()
+    expected = model.sample(40, rng=generator(0)).detach().cpu()
     assert np.array_equal(samples.get_xydata(), expected)
     assert [text.get_text() for text in axes.get_legend().get_texts()] == ["data", "samples"]
     assert (data.get_marker(), samples.get_marker()) == (".", "x")

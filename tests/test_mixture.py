@@ -25,9 +25,7 @@ def cpu(seed=0):
 
 @pytest.fixture
 def points():
-    return data.ring(3, std=0.5).sample(150, generator=cpu()).x @ STRETCH + torch.tensor(
-        [3.0, -1.0]
-    )
+    return data.ring(3, std=0.5).sample(150, rng=cpu()).x @ STRETCH + torch.tensor([3.0, -1.0])
 
 
 @pytest.fixture
@@ -49,7 +47,7 @@ def centres(axis):
 
 @pytest.mark.parametrize("covariance", COVARIANCES)
 def test_the_likelihood_along_the_path_never_falls(points, covariance):
-    path = em_path(points, 4, covariance, passes=25, generator=cpu())
+    path = em_path(points, 4, covariance, passes=25, rng=cpu())
     levels = [now.log_likelihood for now in path]
     assert len(levels) == 26
     assert np.diff(levels).min() > -1e-5
@@ -57,7 +55,7 @@ def test_the_likelihood_along_the_path_never_falls(points, covariance):
 
 
 def test_a_pass_is_that_of_scikit_learn(points):
-    first, second = em_path(points, 3, "full", passes=1, generator=cpu())
+    first, second = em_path(points, 3, "full", passes=1, rng=cpu())
     shares = first.pi.double()
     start = {"means_init": first.mu, "precisions_init": torch.linalg.inv(first.Sigma)}
     theirs = mixture.GaussianMixture(
@@ -71,12 +69,12 @@ def test_a_pass_is_that_of_scikit_learn(points):
 
 
 def test_the_start_shares_out_every_point(points):
-    [start] = em_path(points, 4, "full", passes=0, generator=cpu())
+    [start] = em_path(points, 4, "full", passes=0, rng=cpu())
     assert torch.allclose(start.pi @ start.mu, points.mean(0), atol=1e-5)
 
 
 def test_likeliest_is_the_component_of_greatest_responsibility(points):
-    last = em_path(points, 3, "full", passes=5, generator=cpu())[-1]
+    last = em_path(points, 3, "full", passes=5, rng=cpu())[-1]
     bells = MultivariateNormal(last.mu, last.Sigma)
     log_joint = last.pi.log() + bells.log_prob(points[:, None])
     assert torch.equal(last.likeliest, log_joint.argmax(1))
@@ -97,7 +95,7 @@ def test_an_ellipse_lies_two_standard_deviations_from_its_centre(across, up, tog
 
 def test_a_gaussian_on_one_point_ends_the_path():
     lone = torch.tensor([[0.0, 0.0], [1.0, 0.1], [0.2, 1.0], [1.0, 1.2], [50.0, 50.0]])
-    path = em_path(lone, 2, "full", passes=10, generator=cpu())
+    path = em_path(lone, 2, "full", passes=10, rng=cpu())
     assert 1 <= len(path) < 11
     view = MixtureExplorer(lone, most=2, passes=10)
     view.count.value, view.step.value = 2, 10
@@ -116,7 +114,7 @@ def test_every_control_redraws_the_picture_and_its_sentence(clouds, control, val
 
 def test_figure_shows_the_chosen_moment_and_the_curve_so_far(clouds):
     clouds.count.value, clouds.kind.value, clouds.step.value = 4, "tied", 7
-    how = {"passes": 12, "generator": cpu(4)}
+    how = {"passes": 12, "rng": cpu(4)}
     path = em_path(clouds.points, 4, "tied", **how)
     left, right = clouds.draw()[0].axes
     assert np.allclose(centres(left), path[7].mu)

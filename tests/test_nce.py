@@ -175,7 +175,7 @@ def test_with_the_best_critic_info_nce_stays_below_mutual_information_and_below_
 
 def test_uniform_noise_has_one_density_in_its_box_and_fills_it():
     noise = UniformNoise((2, 3), -1.0, 3.0)
-    x = noise.sample(2000, generator=cpu())
+    x = noise.sample(2000, rng=cpu())
     assert x.shape == (2000, 2, 3)
     assert x.min() >= -1 and x.max() < 3
     assert (x.mean(0) - 1).abs().max() < 5 * 4 / math.sqrt(12 * 2000)
@@ -191,7 +191,7 @@ def test_uniform_noise_has_one_density_in_its_box_and_fills_it():
 
 def gaussian(std=1.0, size=2):
     """A Gaussian around 0 as noise."""
-    noise = GaussianMixture(size, generator=cpu())
+    noise = GaussianMixture(size, rng=cpu())
     noise.set_parameters(torch.ones(1), torch.zeros(1, size), std**2 * torch.eye(size)[None])
     return noise
 
@@ -199,7 +199,7 @@ def gaussian(std=1.0, size=2):
 def energy_model(**settings):
     """A small float64 model with every parameter drawn anew."""
     settings = {"hidden": (7,), "noise": UniformNoise(3, -2.0, 2.0), **settings}
-    model = EnergyModel(3, generator=cpu(), **settings)
+    model = EnergyModel(3, rng=cpu(), **settings)
     for parameter in model.parameters():
         parameter.data = normal(tuple(parameter.shape), cpu(9))
     return model.double()
@@ -224,7 +224,7 @@ def test_the_objective_tells_a_batch_from_as_many_times_its_noise():
     noise = UniformNoise(3, -2.0, 2.0)
     model, x = energy_model(noise=noise, ratio=3), uniform((5, 3), cpu(2), -1, 1).double()
     (objective,) = model.objectives()
-    y = noise.sample(15, generator=cpu(4)).double()
+    y = noise.sample(15, rng=cpu(4)).double()
     log_noise = -3 * math.log(4)
     real, fake = (model.log_density(at) - log_noise - math.log(3) for at in (x, y))
     exact = -F.logsigmoid(real).mean() - 3 * F.logsigmoid(-fake).mean()
@@ -234,18 +234,18 @@ def test_the_objective_tells_a_batch_from_as_many_times_its_noise():
 
 def test_a_trained_model_has_the_density_of_the_data_and_sums_to_one():
     toy, rng = data.ring(3, radius=1.0, std=0.3), cpu()
-    x = toy.sample(3000, generator=rng).x
-    noise = GaussianMixture(2, generator=rng)
-    fit(noise, x, steps=2, generator=rng, show_progress=False)
-    model = EnergyModel(2, hidden=(64, 64), noise=noise, ratio=2, generator=rng)
-    fit(model, x, steps=500, batch_size=256, generator=rng, show_progress=False)
+    x = toy.sample(3000, rng=rng).x
+    noise = GaussianMixture(2, rng=rng)
+    fit(noise, x, steps=2, rng=rng, show_progress=False)
+    model = EnergyModel(2, hidden=(64, 64), noise=noise, ratio=2, rng=rng)
+    fit(model, x, steps=500, batch_size=256, rng=rng, show_progress=False)
     ticks = torch.linspace(-4, 4, 161)
     area, places = 0.05**2, torch.cartesian_prod(ticks, ticks)
     mass = model.log_density(places).exp().sum().item() * area
     assert mass == pytest.approx(1, abs=0.1)
     normaliser = ((-model.energy(places)).exp().sum() * area).log()
     assert (model.log_normaliser - normaliser).abs() < 0.1
-    fresh = toy.sample(2000, generator=rng).x
+    fresh = toy.sample(2000, rng=rng).x
     lost = (toy.log_density(fresh) - model.log_density(fresh)).mean()
     worse = (toy.log_density(fresh) - noise.log_density(fresh)).mean()
     assert lost.abs() < 0.05 < 0.7 < worse
@@ -253,12 +253,12 @@ def test_a_trained_model_has_the_density_of_the_data_and_sums_to_one():
 
 def test_noise_is_left_as_it_is_and_what_it_has_seen_is_remembered():
     points, rng = data.halves(data.digits())[0][:60], cpu()
-    noise = GaussianMixture(points.shape, sphere=0.5, generator=rng)
-    fit(noise, points[:40], steps=1, generator=rng, show_progress=False)
-    model = EnergyModel(points.shape, hidden=(4,), noise=noise, generator=rng)
+    noise = GaussianMixture(points.shape, sphere=0.5, rng=rng)
+    fit(noise, points[:40], steps=1, rng=rng, show_progress=False)
+    model = EnergyModel(points.shape, hidden=(4,), noise=noise, rng=rng)
     names = {name.partition(".")[0] for name, _ in model.named_parameters()}
     assert names == {"network", "log_normaliser"}
     before = noise.mu.clone()
-    fit(model, points[40:], steps=2, generator=rng, show_progress=False)
+    fit(model, points[40:], steps=2, rng=rng, show_progress=False)
     assert torch.equal(noise.mu, before)
     assert model.seen.tolist() == sorted(points.ids.tolist())

@@ -11,8 +11,8 @@ from genaug_lessons.nn import BatchNorm, Dropout, Net, conv, linear, mlp, small_
 from genaug_lessons.random import generator, normal, uniform
 
 LAYERS = {
-    "linear": (lambda rng: linear(400, 200, generator=rng), 400),
-    "conv": (lambda rng: conv(40, 60, generator=rng), 9 * 40),
+    "linear": (lambda rng: linear(400, 200, rng=rng), 400),
+    "conv": (lambda rng: conv(40, 60, rng=rng), 9 * 40),
 }
 
 
@@ -43,14 +43,14 @@ def test_layers_start_with_the_bounds_of_torchs_own(make, _):
 
 def test_a_smooth_network_has_a_softplus_in_place_of_every_bend():
     network, x = (
-        mlp((3, 5, 4, 2), smooth=True, generator=generator(0)),
+        mlp((3, 5, 4, 2), smooth=True, rng=generator(0)),
         normal((7, 3), generator(1)),
     )
     layers = [layer for layer in network if isinstance(layer, nn.Linear)]
     for layer in layers[:-1]:
         x = (1 + (5 * layer(x)).exp()).log() / 5
     torch.testing.assert_close(network(normal((7, 3), generator(1))), layers[-1](x))
-    same = mlp((3, 5, 4, 2), generator=generator(0)).state_dict()
+    same = mlp((3, 5, 4, 2), rng=generator(0)).state_dict()
     assert all(torch.equal(value, same[name]) for name, value in network.state_dict().items())
 
 
@@ -81,7 +81,7 @@ def test_dropout_rests_while_evaluating_and_without_probability():
 
 
 def test_a_dense_network_is_matrix_products_with_rectifiers_between():
-    network = mlp((6, 5, 4, 3), generator=generator(0))
+    network = mlp((6, 5, 4, 3), rng=generator(0))
     (first, second, third), x = network[::3], normal((7, 6), generator(1))
     h = (x @ first.weight.T + first.bias).clamp_min(0)
     h = (h @ second.weight.T + second.bias).clamp_min(0)
@@ -89,7 +89,7 @@ def test_a_dense_network_is_matrix_products_with_rectifiers_between():
 
 
 def test_leaking_rectifiers_let_a_share_of_what_is_below_0_through():
-    network = mlp((6, 5, 3), leak=0.2, generator=generator(0))
+    network = mlp((6, 5, 3), leak=0.2, rng=generator(0))
     (first, second), x = network[::3], normal((7, 6), generator(1))
     h = x @ first.weight.T + first.bias
     h = torch.where(h > 0, h, 0.2 * h)
@@ -97,7 +97,7 @@ def test_leaking_rectifiers_let_a_share_of_what_is_below_0_through():
 
 
 def test_a_normalised_network_gives_each_hidden_value_mean_0_and_variance_1_over_the_batch():
-    network, x = mlp((6, 5, 4, 3), batch_norm=True, generator=generator(0)), points()
+    network, x = mlp((6, 5, 4, 3), batch_norm=True, rng=generator(0)), points()
     h = x
     for layer, norm in ((network[0], network[1]), (network[4], network[5])):
         scramble(norm)
@@ -109,7 +109,7 @@ def test_a_normalised_network_gives_each_hidden_value_mean_0_and_variance_1_over
 
 
 def test_dropout_of_a_normalised_network_comes_last_in_each_layer():
-    network = mlp((6, 5, 3), dropout=0.5, leak=0.1, batch_norm=True, generator=generator(0))
+    network = mlp((6, 5, 3), dropout=0.5, leak=0.1, batch_norm=True, rng=generator(0))
     names = ["Linear", "BatchNorm", "LeakyReLU", "Dropout", "Linear"]
     assert [type(layer).__name__ for layer in network] == names
 
@@ -150,13 +150,13 @@ def test_a_single_row_meets_the_running_figures_and_leaves_them_as_they_are():
 
 
 def test_a_dense_network_without_hidden_layers_is_linear():
-    network = mlp((6, 3), generator=generator(0))
+    network = mlp((6, 3), rng=generator(0))
     x, y = normal((7, 6), generator(1)), normal((7, 6), generator(2))
     torch.testing.assert_close(network(x + y) + network(0 * x), network(x) + network(y))
 
 
 def test_a_convolution_is_a_weighted_sum_over_each_pixels_neighbours():
-    layer, x = conv(2, 3, generator=generator(0)), normal((4, 2, 5, 6), generator(1))
+    layer, x = conv(2, 3, rng=generator(0)), normal((4, 2, 5, 6), generator(1))
     padded, found = F.pad(x, (1, 1, 1, 1))[3], layer(x)
     assert found.shape == (4, 3, 5, 6)
     for row, column in ((0, 0), (2, 3), (4, 5)):
@@ -166,7 +166,7 @@ def test_a_convolution_is_a_weighted_sum_over_each_pixels_neighbours():
 
 
 def test_a_small_cnn_halves_its_pictures_once_for_each_convolution():
-    network = small_cnn((2, 9, 12), 5, channels=(3, 4), dropout=0.5, generator=generator(0))
+    network = small_cnn((2, 9, 12), 5, channels=(3, 4), dropout=0.5, rng=generator(0))
     x = normal((2, 2, 9, 12), generator(1))
     h = F.max_pool2d(network[0](x).relu(), 2)
     h = F.max_pool2d(network[3](h).relu(), 2)

@@ -53,7 +53,7 @@ def test_energy_is_that_of_the_table_and_leaves_out_nothing(classes):
 
 
 def test_energy_by_hand():
-    model = RBM(2, 1, generator=cpu())
+    model = RBM(2, 1, rng=cpu())
     with torch.no_grad():
         model.W[:], model.a[:], model.b[:] = torch.tensor([[1.0], [-2]]), torch.tensor([3.0, 5]), 7
     v = torch.tensor([[1.0, 0], [1, 1], [0, 1]])
@@ -166,7 +166,7 @@ def test_steps_of_the_chain_follow_the_kernel(classes, start):
     v = visible_states(model)
     rows = v[start].expand(40_000, -1)
     law = torch.eye(len(v)).double()[start]
-    for found in islice(model.gibbs_chain(rows, generator=cpu()), 3):
+    for found in islice(model.gibbs_chain(rows, rng=cpu()), 3):
         law = law @ kernel(model)
         drawn = (found[:, None] == v).all(2).double().argmax(1)
         assert fits(drawn.bincount(minlength=len(v)).double(), law)
@@ -175,7 +175,7 @@ def test_steps_of_the_chain_follow_the_kernel(classes, start):
 
 def test_long_chains_visit_states_as_often_as_the_model_says():
     model = scrambled(4, 3)
-    chain = model.gibbs_chain(torch.zeros(20_000, 4).double(), generator=cpu())
+    chain = model.gibbs_chain(torch.zeros(20_000, 4).double(), rng=cpu())
     end = next(islice(chain, 60, None))
     assert fits(numbers(end).bincount(minlength=16).double(), joint(model).sum(1))
 
@@ -185,7 +185,7 @@ def test_a_clamped_label_stays_while_the_rest_comes_to_its_law_given_the_label()
     v, p = visible_states(model), joint(model).sum(1)
     for label in range(3):
         start = model.to_visible(torch.zeros(20_000, 4).double(), torch.full((20_000,), label))
-        chain = model.gibbs_chain(start, clamp_label=True, generator=cpu(label))
+        chain = model.gibbs_chain(start, clamp_label=True, rng=cpu(label))
         end = next(islice(chain, 60, None))
         assert torch.equal(end[:, 4:], start[:, 4:])
         own = v[:, 4 + label] == 1
@@ -208,7 +208,7 @@ def test_samples_are_the_mean_of_the_visible_units_at_the_end_of_a_chain(classes
         clamped = None if label is None else v[:, 6:]
         v = model.draw_visible(model.draw_hidden(v, rng), rng, clamped)
     mean = model.visible_mean(model.draw_hidden(v, rng))[:, :6].view(5, 1, 2, 3)
-    found = model.sample(5, label=label, gibbs_steps=3, generator=cpu(3))
+    found = model.sample(5, label=label, gibbs_steps=3, rng=cpu(3))
     assert torch.equal(found, mean)
     assert not found.requires_grad
 
@@ -219,7 +219,7 @@ def test_long_chains_end_in_samples_of_the_models_mean_given_the_label():
     for label in range(2):
         own = v[:, 4 + label] == 1
         mean = (p[own] / p[own].sum()) @ v[own, :4]
-        x = model.float().sample(20_000, label=label, gibbs_steps=60, generator=cpu(label))
+        x = model.float().sample(20_000, label=label, gibbs_steps=60, rng=cpu(label))
         five_errors(x.mean(0), mean, x.std(0) / len(x) ** 0.5)
 
 
@@ -435,11 +435,11 @@ def test_decay_without_momentum_shrinks_the_weights_as_they_stood_and_not_the_bi
 
 
 def test_a_falling_rate_is_the_trainers():
-    model = RBM(5, 4, generator=cpu())
+    model = RBM(5, 4, rng=cpu())
     of = Dataset(states(5).float(), support="binary")
     rates, training = (
         [],
-        training_steps(model, of, steps=10, lr=0.2, schedule="cosine", generator=cpu()),
+        training_steps(model, of, steps=10, lr=0.2, schedule="cosine", rng=cpu()),
     )
     for _ in training:
         rates.append(training.update.lr)
@@ -450,14 +450,14 @@ def test_a_falling_rate_is_the_trainers():
 
 
 def test_training_starts_from_small_weights_and_no_biases():
-    model = RBM(200, 100, generator=cpu())
+    model = RBM(200, 100, rng=cpu())
     assert model.W.std().item() == pytest.approx(0.01, rel=0.02)
     assert abs(model.W.mean()) < 5 * 0.01 / 20_000**0.5
     assert model.a.abs().sum() == model.b.abs().sum() == 0
 
 
 def test_settings_of_training_are_those_that_work_on_digits():
-    chosen = training_steps(RBM(2, 1, generator=cpu()), torch.ones(3, 2), steps=1, generator=cpu())
+    chosen = training_steps(RBM(2, 1, rng=cpu()), torch.ones(3, 2), steps=1, rng=cpu())
     assert (chosen.update.gibbs_steps, chosen.update.persistent_chains) == (1, 64)
     assert (chosen.update.lr, chosen.update.momentum, chosen.update.weight_decay) == (0.05, 0, 0)
 
@@ -492,10 +492,10 @@ def test_bars_and_stripes_and_the_shifting_bar_have_the_optima_of_the_literature
 )
 def test_learning_comes_near_the_optimum_of_bars_and_stripes_and_never_above(settings, least):
     of = data.bars_and_stripes(3)
-    model = RBM(of.shape, 9, generator=cpu())
+    model = RBM(of.shape, 9, rng=cpu())
     start = total_log_likelihood(model, of.x)
     fit(
-        model, of, steps=2500, batch_size=16, generator=cpu(), show_progress=False,
+        model, of, steps=2500, batch_size=16, rng=cpu(), show_progress=False,
         weight_decay=0.0, **settings,
     )  # fmt: skip
     found = total_log_likelihood(model, of.x)
@@ -507,11 +507,11 @@ def test_a_gaussian_rbm_learns_the_mean_and_the_direction_of_its_data():
     rng = cpu(1)
     side = torch.where(uniform((2000, 1), rng) < 0.5, -1.0, 1.0)
     x = side * torch.tensor([1.5, 0.0]) + torch.tensor([0.3, -0.4]) + normal((2000, 2), rng)
-    model = RBM(2, 4, visible="gaussian", generator=cpu())
+    model = RBM(2, 4, visible="gaussian", rng=cpu())
     settings = {"lr": 0.05, "schedule": "cosine", "batch_size": 200, "persistent_chains": 200}
-    fit(model, Dataset(x), steps=1500, generator=cpu(), show_progress=False, **settings)
+    fit(model, Dataset(x), steps=1500, rng=cpu(), show_progress=False, **settings)
     v = torch.zeros(5000, 2)
-    end = next(islice(model.gibbs_chain(v, generator=cpu()), 100, None))
+    end = next(islice(model.gibbs_chain(v, rng=cpu()), 100, None))
     close(end.mean(0), x.mean(0), atol=0.2)
     close(end.var(0), x.var(0), rtol=0.15, atol=0)
 
@@ -520,14 +520,14 @@ def test_a_bank_of_an_rbm_with_label_units_holds_what_its_labels_say():
     y = torch.arange(300) % 3
     x = torch.eye(3)[y].repeat_interleave(3, 1)
     of = Dataset(x, y, 3, "binary")
-    model = RBM(9, 8, classes=3, generator=cpu())
+    model = RBM(9, 8, classes=3, rng=cpu())
     settings = {"lr": 0.2, "weight_decay": 1e-3, "schedule": "cosine"}
-    fit(model, of, steps=600, generator=cpu(), show_progress=False, **settings)
-    made = bank(model, per_class=50, generator=cpu())
+    fit(model, of, steps=600, rng=cpu(), show_progress=False, **settings)
+    made = bank(model, per_class=50, rng=cpu())
     assert made.support == "unit"
     right = made.x.view(-1, 3, 3).mean(2).argmax(1) == made.y
     assert right.float().mean() > 0.8  # a guess has 0.33
-    each = PerClass(lambda: RBM(9, 4, generator=cpu()), classes=3)
-    fit(each, of, steps=400, generator=cpu(), show_progress=False, **settings)
-    made = bank(each, per_class=50, generator=cpu())
+    each = PerClass(lambda: RBM(9, 4, rng=cpu()), classes=3)
+    fit(each, of, steps=400, rng=cpu(), show_progress=False, **settings)
+    made = bank(each, per_class=50, rng=cpu())
     assert (made.x.view(-1, 3, 3).mean(2).argmax(1) == made.y).float().mean() > 0.8

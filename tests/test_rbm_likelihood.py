@@ -120,7 +120,7 @@ def test_gaussian_densities_integrate_to_one():
 @pytest.mark.parametrize("classes", [None, 3])
 def test_exact_states_are_draws_of_the_model(classes):
     model = scrambled(4, 3, classes=classes)
-    found, v = exact_states(model, 40_000, generator=cpu()), visible_states(model)
+    found, v = exact_states(model, 40_000, rng=cpu()), visible_states(model)
     drawn = (found[:, None] == v).all(2).double().argmax(1)
     assert fits(drawn.bincount(minlength=len(v)).double(), joint(model).sum(1))
 
@@ -128,7 +128,7 @@ def test_exact_states_are_draws_of_the_model(classes):
 def test_exact_states_of_several_blocks_are_draws_of_the_model(monkeypatch):
     monkeypatch.setattr(rbm_likelihood, "BLOCK", 3)
     model = scrambled(4, 3)
-    found = numbers(exact_states(model, 40_000, generator=cpu())).bincount(minlength=16)
+    found = numbers(exact_states(model, 40_000, rng=cpu())).bincount(minlength=16)
     assert fits(found.double(), joint(model).sum(1))
 
 
@@ -149,7 +149,7 @@ def test_annealing_estimates_z_without_bias_and_log_z_from_below(classes, visibl
     model = scrambled(4, 3, scale=0.6, classes=classes, visible=visible)
     log_z = log_partition(model).detach()
     base = None if own else biases(model)
-    found = annealed_log_partition(model, runs=20_000, betas=few(), base=base, generator=cpu())
+    found = annealed_log_partition(model, runs=20_000, betas=few(), base=base, rng=cpu())
     ratios = (found.runs - log_z).exp()
     five_errors(ratios.mean(), 1.0, ratios.std() / 20_000**0.5)
     logs = found.runs - log_z
@@ -159,10 +159,8 @@ def test_annealing_estimates_z_without_bias_and_log_z_from_below(classes, visibl
 @KINDS
 def test_annealing_backwards_estimates_one_over_z_and_log_z_from_above(classes, visible):
     model = scrambled(4, 3, scale=0.6, classes=classes, visible=visible)
-    log_z, v = log_partition(model).detach(), exact_states(model, 20_000, generator=cpu(1))
-    found = reverse_annealed_log_partition(
-        model, v, betas=few(), base=biases(model), generator=cpu()
-    )
+    log_z, v = log_partition(model).detach(), exact_states(model, 20_000, rng=cpu(1))
+    found = reverse_annealed_log_partition(model, v, betas=few(), base=biases(model), rng=cpu())
     ratios = (log_z - found.runs).exp()
     five_errors(ratios.mean(), 1.0, ratios.std() / 20_000**0.5)
     logs = found.runs - log_z
@@ -174,9 +172,9 @@ def test_few_runs_from_both_sides_hold_log_z_between_them_on_average():
     log_z, rng = log_partition(model).item(), cpu()
     below, above = [], []
     for _ in range(300):
-        below.append(annealed_log_partition(model, runs=2, betas=few(), generator=rng).log_z)
-        v = exact_states(model, 2, generator=rng)
-        above.append(reverse_annealed_log_partition(model, v, betas=few(), generator=rng).log_z)
+        below.append(annealed_log_partition(model, runs=2, betas=few(), rng=rng).log_z)
+        v = exact_states(model, 2, rng=rng)
+        above.append(reverse_annealed_log_partition(model, v, betas=few(), rng=rng).log_z)
     below, above = torch.tensor(below) - log_z, torch.tensor(above) - log_z
     assert below.mean() < -3 * below.std() / 300**0.5
     assert above.mean() > 3 * above.std() / 300**0.5
@@ -185,7 +183,7 @@ def test_few_runs_from_both_sides_hold_log_z_between_them_on_average():
 def test_more_betas_make_the_runs_agree():
     model = scrambled(6, 5)
     spreads = [
-        annealed_log_partition(model, runs=2000, betas=few(count), generator=cpu()).runs.std()
+        annealed_log_partition(model, runs=2000, betas=few(count), rng=cpu()).runs.std()
         for count in (2, 11, 101)
     ]
     assert spreads[0] > 2 * spreads[1] > 4 * spreads[2]
@@ -193,7 +191,7 @@ def test_more_betas_make_the_runs_agree():
 
 def test_two_betas_weigh_states_of_the_base_by_hand():
     model, base = scrambled(4, 3), biases(scrambled(4, 3))
-    found = annealed_log_partition(model, runs=50, betas=few(2), base=base, generator=cpu())
+    found = annealed_log_partition(model, runs=50, betas=few(2), base=base, rng=cpu())
     start = copy.deepcopy(model)
     start.W.data.zero_()
     start.b.data.zero_()
@@ -207,7 +205,7 @@ def test_a_base_that_is_the_model_needs_no_annealing():
     model = scrambled(4, 3)
     model.W.data.zero_()
     model.b.data.zero_()
-    found = annealed_log_partition(model, runs=5, betas=few(2), generator=cpu())
+    found = annealed_log_partition(model, runs=5, betas=few(2), rng=cpu())
     close(found.runs, log_partition(model).expand(5))
     assert (found.log_z, found.error) == (
         pytest.approx(log_partition(model).item()),
@@ -217,12 +215,12 @@ def test_a_base_that_is_the_model_needs_no_annealing():
 
 def test_estimate_and_error_are_those_of_the_mean_of_the_runs():
     model = scrambled(6, 5)
-    found = annealed_log_partition(model, runs=400, betas=few(), generator=cpu())
+    found = annealed_log_partition(model, runs=400, betas=few(), rng=cpu())
     weights = found.runs.exp()
     assert found.log_z == pytest.approx(weights.mean().log().item())
     assert found.error == pytest.approx((weights.std() / weights.mean() / 20).item())
-    v = exact_states(model, 400, generator=cpu())
-    found = reverse_annealed_log_partition(model, v, betas=few(), generator=cpu())
+    v = exact_states(model, 400, rng=cpu())
+    found = reverse_annealed_log_partition(model, v, betas=few(), rng=cpu())
     weights = (-found.runs).exp()
     assert found.log_z == pytest.approx(-weights.mean().log().item())
     assert found.error == pytest.approx((weights.std() / weights.mean() / 20).item())
@@ -230,9 +228,7 @@ def test_estimate_and_error_are_those_of_the_mean_of_the_runs():
 
 def test_the_error_is_how_far_repeated_estimates_scatter():
     model, rng = scrambled(6, 5, scale=0.7), cpu()
-    found = [
-        annealed_log_partition(model, runs=200, betas=few(), generator=rng) for _ in range(200)
-    ]
+    found = [annealed_log_partition(model, runs=200, betas=few(), rng=rng) for _ in range(200)]
     scatter = torch.tensor([each.log_z for each in found]).std().item()
     assert scatter == pytest.approx(sum(each.error for each in found) / 200, rel=0.25)
 
@@ -240,7 +236,7 @@ def test_the_error_is_how_far_repeated_estimates_scatter():
 def test_large_estimates_do_not_overflow():
     model = scrambled(6, 5).float()
     model.a.data += 100
-    found = annealed_log_partition(model, runs=10, generator=cpu())
+    found = annealed_log_partition(model, runs=10, rng=cpu())
     close(torch.tensor(found.log_z), log_partition(model).float(), atol=0.1)
     assert math.isfinite(found.error)
 
@@ -249,7 +245,7 @@ def test_annealing_leaves_the_model_alone_and_follows_the_generator():
     model = scrambled(6, 5)
     before = copy.deepcopy(model.state_dict())
     first, again, other = (
-        annealed_log_partition(model, betas=few(), generator=cpu(seed)) for seed in (0, 0, 1)
+        annealed_log_partition(model, betas=few(), rng=cpu(seed)) for seed in (0, 0, 1)
     )
     assert torch.equal(first.runs, again.runs) and len(first.runs) == 100
     assert not torch.equal(first.runs, other.runs)
@@ -266,7 +262,7 @@ def test_a_thousand_betas_are_used_unless_told(monkeypatch):
         temper(between, model, beta, base)
 
     monkeypatch.setattr(rbm_likelihood, "_temper", counted)
-    annealed_log_partition(scrambled(2, 2), runs=2, generator=cpu())
+    annealed_log_partition(scrambled(2, 2), runs=2, rng=cpu())
     assert sorted(set(seen)) == pytest.approx(torch.linspace(0, 1, 1001).tolist())
 
 

@@ -252,7 +252,7 @@ def test_denoising_and_explicit_score_matching_of_the_smoothed_data_differ_by_a_
 def network(**settings):
     """A small float64 network with every parameter drawn anew."""
     settings = {"hidden": (7,), "sigmas": (1.0, 0.3), **settings}
-    model = ScoreNetwork((1, 2, 2), generator=cpu(), **settings)
+    model = ScoreNetwork((1, 2, 2), rng=cpu(), **settings)
     for parameter in model.parameters():
         parameter.data = normal(tuple(parameter.shape), cpu(9))
     return model.double()
@@ -313,13 +313,13 @@ def test_an_objective_is_the_mean_loss_of_noisy_examples_times_their_squared_lev
 @pytest.mark.parametrize("objective", ["denoising", "sliced", "implicit"])
 def test_a_trained_network_points_along_the_exact_score_at_every_level(objective):
     toy, rng = data.ring(3, radius=1.0, std=0.2), cpu()
-    x = toy.sample(2000, generator=rng).x
+    x = toy.sample(2000, rng=rng).x
     settings = {"hidden": (64, 64), "sigmas": (1.0, 0.5, 0.25), "objective": objective}
-    model = ScoreNetwork(2, generator=rng, **settings)
+    model = ScoreNetwork(2, rng=rng, **settings)
     settings = {"steps": 600, "batch_size": 256, "lr": 5e-3, "show_progress": False}
-    fit(model, x, generator=rng, **settings)
+    fit(model, x, rng=rng, **settings)
     for sigma in (1.0, 0.5, 0.25):
-        z = toy.smoothed(sigma).sample(1000, generator=rng).x
+        z = toy.smoothed(sigma).sample(1000, rng=rng).x
         exact, found = toy.smoothed(sigma).score(z), model.score(z, sigma).detach()
         left = (found - exact).square().sum() / exact.square().sum()
         assert left < 0.2  # of the squared length of the arrows; no arrows at all leave 1
@@ -336,8 +336,8 @@ class Known(ScoreNetwork):
 
 def test_samples_have_the_exact_variance_of_the_last_chain_less_its_noise():
     chains, sigma, step_size = 20_000, 0.8, 1.5
-    model = Known(1, sigmas=(2.0, sigma), generator=cpu())
-    settings = {"steps": 40, "step_size": step_size, "generator": cpu(1)}
+    model = Known(1, sigmas=(2.0, sigma), rng=cpu())
+    settings = {"steps": 40, "step_size": step_size, "rng": cpu(1)}
     x = model.sample(chains, **settings)
     smoothed = 1 + sigma**2
     settled = smoothed / (1 - step_size * sigma**2 / (4 * smoothed))
@@ -347,47 +347,47 @@ def test_samples_have_the_exact_variance_of_the_last_chain_less_its_noise():
 
 
 def test_unless_told_chains_make_20_steps_of_a_fifth_of_their_variance():
-    model = Known(3, generator=cpu())
-    told = model.sample(5, steps=20, step_size=0.2, generator=cpu(1))
-    assert torch.equal(model.sample(5, generator=cpu(1)), told)
+    model = Known(3, rng=cpu())
+    told = model.sample(5, steps=20, step_size=0.2, rng=cpu(1))
+    assert torch.equal(model.sample(5, rng=cpu(1)), told)
 
 
 def test_samples_are_drawn_around_their_own_labels():
-    model = Known(1, sigmas=(2.0, 0.1), classes=10, generator=cpu())
+    model = Known(1, sigmas=(2.0, 0.1), classes=10, rng=cpu())
     label = torch.arange(10).repeat_interleave(500)
-    x = model.sample(5000, label=label, steps=20, step_size=1.5, generator=cpu(1))
+    x = model.sample(5000, label=label, steps=20, step_size=1.5, rng=cpu(1))
     means = x.view(10, 500).mean(1)
     assert ((means - torch.arange(10)).abs() < 5 * math.sqrt(8 / 500)).all()  # settled at 7.1
 
 
 def test_chains_start_at_noise_of_the_first_level():
-    model = Known(2, sigmas=(50.0, 1.0), generator=cpu())
+    model = Known(2, sigmas=(50.0, 1.0), rng=cpu())
     seen = []
     exact = model.score
     model.score = lambda x, sigma, label=None: seen.append(x) or exact(x, sigma)
-    model.sample(1000, steps=1, generator=cpu(1))
+    model.sample(1000, steps=1, rng=cpu(1))
     assert len(seen) == 3  # a step at each level, and the noise taken off
     assert torch.equal(seen[0], 50 * normal((1000, 2), cpu(1)))
 
 
 def test_samples_of_pictures_stay_within_the_unit_interval_and_others_go_where_they_will():
     for shape, support in (((1, 2, 2), "unit"), (4, "real"), ((2, 2), "real")):
-        model = Known(shape, generator=cpu())
+        model = Known(shape, rng=cpu())
         assert model.support == support
-        x = model.sample(200, generator=cpu(1))
+        x = model.sample(200, rng=cpu(1))
         assert (x.min() >= 0 and x.max() <= 1) == (support == "unit")
-    assert Known((1, 2, 2), support="real", generator=cpu()).sample(50, generator=cpu()).min() < 0
+    assert Known((1, 2, 2), support="real", rng=cpu()).sample(50, rng=cpu()).min() < 0
 
 
 def test_trained_networks_sample_the_modes_of_the_labels_asked_for():
     toy, rng = data.ring(3, radius=2.0, std=0.2), cpu()
-    points = toy.sample(2000, generator=rng)
+    points = toy.sample(2000, rng=rng)
     levels = geometric_levels(4.0, 0.1, 8)
-    model = ScoreNetwork(2, hidden=(64, 64), sigmas=levels, classes=3, generator=rng)
+    model = ScoreNetwork(2, hidden=(64, 64), sigmas=levels, classes=3, rng=rng)
     settings = {"steps": 500, "batch_size": 256, "show_progress": False}
-    fit(model, points, generator=rng, **settings)
+    fit(model, points, rng=rng, **settings)
     label = torch.arange(3).repeat_interleave(100)
-    x = model.sample(300, label=label, generator=rng)
+    x = model.sample(300, label=label, rng=rng)
     nearest = torch.cdist(x, toy.centres).argmin(1)
     assert (nearest == label).float().mean() > 0.95
     assert 0.1 < (x - toy.centres[label]).std() < 0.4

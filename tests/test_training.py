@@ -53,7 +53,7 @@ def points(rows=8):
 
 
 def steps(model, of, count, **arguments):
-    return training_steps(model, of, steps=count, generator=generator(0), **arguments)
+    return training_steps(model, of, steps=count, rng=generator(0), **arguments)
 
 
 def step_size(training):
@@ -232,9 +232,9 @@ class Watched(Duel):
 
 
 class WatchedUpdate(GradientUpdate):
-    def __call__(self, batch, generator):
+    def __call__(self, batch, rng):
         self.handed = [*getattr(self, "handed", []), batch.x]
-        return super().__call__(batch, generator)
+        return super().__call__(batch, rng)
 
 
 @pytest.mark.parametrize("batches", [1, 3])
@@ -390,7 +390,7 @@ def test_an_interrupt_ends_fit_after_the_step_under_way(capsys):
     assert model.steps_done == 3
     assert "interrupted after 3 of 50 steps; the model can be used" in capsys.readouterr().out
     assert signal.getsignal(signal.SIGINT) is before
-    assert model.sample(2, generator=generator(0)).isfinite().all()
+    assert model.sample(2, rng=generator(0)).isfinite().all()
     run(model, split().pool, 2, resume=True)
     assert model.steps_done == 5
 
@@ -409,7 +409,7 @@ def test_an_interrupt_between_steps_of_the_readers_own_loop_loses_nothing():
 
 def test_a_quiet_fit_prints_nothing_and_a_bar_leaves_nothing_behind(capsys):
     run(Duel(), points(), 3)
-    fit(Duel(), points(), steps=3, generator=generator(0))
+    fit(Duel(), points(), steps=3, rng=generator(0))
     assert capsys.readouterr() == ("", "")
 
 

@@ -620,7 +620,7 @@ def test_a_transform_without_its_halves_says_so():
         Bare().draw(3, cpu())
     with pytest.raises(TypeError, match="Bare applies nothing"):
         Bare().apply(torch.zeros(1, 1, 2, 2), ())
-    with pytest.raises(TypeError, match=r"Noise has no draw\(n\): use draw_for\(x, generator\)"):
+    with pytest.raises(TypeError, match=r"Noise has no draw\(n\): use draw_for\(x, rng\)"):
         Noise().draw(3, cpu())
 
 

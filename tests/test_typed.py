@@ -248,7 +248,7 @@ def test_a_wrong_type_is_refused_before_any_work():
     model, rng = vae(generator(0)), generator(1)
     before = rng.get_state()
     with pytest.raises(TypeError, match=r"n must be an integer, got 2\.5"):
-        model.sample(2.5, generator=rng)
+        model.sample(2.5, rng=rng)
     assert torch.equal(rng.get_state(), before)
 
 

@@ -44,7 +44,7 @@ def linear_vae(means, loadings, noise):
     means, loadings = torch.tensor(np.atleast_2d(means)), torch.tensor(loadings)
     classes = len(means) if len(means) > 1 else None
     model = VAE(
-        SIZE, hidden=(), latent=LATENT, classes=classes, likelihood="gaussian", generator=cpu()
+        SIZE, hidden=(), latent=LATENT, classes=classes, likelihood="gaussian", rng=cpu()
     ).double()
     precision = (loadings.square().sum(0) + noise) / noise  # diagonal: the loadings are orthogonal
     to_latent = loadings.T / (noise * precision[:, None])
@@ -167,17 +167,17 @@ def test_trained_linear_vae_reaches_the_likelihood_of_probabilistic_pca():
     x = gaussian_data()
     best = expected_bound(linear_vae(*probabilistic_pca(x)[:3]), torch.tensor(x)).mean()
     rng = cpu(1)
-    model = VAE(SIZE, hidden=(), latent=LATENT, likelihood="gaussian", generator=rng)
+    model = VAE(SIZE, hidden=(), latent=LATENT, likelihood="gaussian", rng=rng)
     data = torch.tensor(x, dtype=torch.float32)
     settings = dict(lr=0.1, schedule="cosine", batch_size=ROWS, show_progress=False)
-    fit(model, data, steps=1500, generator=rng, **settings)
+    fit(model, data, steps=1500, rng=rng, **settings)
     gap = best - expected_bound(model.double(), torch.tensor(x)).mean()
     assert -1e-6 <= gap < 0.02
 
 
 @pytest.mark.parametrize("likelihood", ["bernoulli", "gaussian"])
 def test_elbo_falls_short_of_the_log_likelihood_by_the_kl_to_the_posterior(likelihood):
-    model = VAE(3, hidden=(8,), latent=1, likelihood=likelihood, generator=cpu())
+    model = VAE(3, hidden=(8,), latent=1, likelihood=likelihood, rng=cpu())
     model = scrambled(model, scale=0.7)
     x = uniform((10, 3), cpu(3)).double()
 
@@ -224,7 +224,7 @@ def joined(models, hidden):
         hidden=(len(models) * (hidden + 1),),
         latent=models[0].latent,
         classes=len(models),
-        generator=cpu(),
+        rng=cpu(),
     ).double()
     for name in ("encoder", "decoder"):
         first, last = getattr(conditional, name)[0], getattr(conditional, name)[-1]
@@ -246,7 +246,7 @@ def joined(models, hidden):
 
 
 def test_conditional_vae_with_units_of_its_own_for_each_label_is_independent_vaes():
-    models = [scrambled(VAE((1, 2, 3), hidden=(5,), latent=2, generator=cpu())) for _ in range(3)]
+    models = [scrambled(VAE((1, 2, 3), hidden=(5,), latent=2, rng=cpu())) for _ in range(3)]
     with torch.no_grad():
         for label, model in enumerate(models):
             for parameter in model.parameters():
@@ -270,7 +270,7 @@ def objective(model, batch, seed=0):
 
 @pytest.fixture
 def conditional():
-    model = VAE(4, hidden=(6,), latent=2, classes=3, beta=0.6, generator=cpu())
+    model = VAE(4, hidden=(6,), latent=2, classes=3, beta=0.6, rng=cpu())
     return scrambled(model, scale=0.5)
 
 
@@ -310,7 +310,7 @@ def test_a_wrong_label_costs_likelihood():
 
 
 def test_labels_are_asked_for_by_conditional_models_and_refused_by_others(conditional):
-    plain = VAE(4, latent=2, generator=cpu())
+    plain = VAE(4, latent=2, rng=cpu())
     x, z, label = torch.zeros(3, 4), torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)
     for act in (lambda y: plain.encode(x, y), lambda y: plain.decode(z, y)):
         with pytest.raises(ValueError, match="label must not be given"):
@@ -319,11 +319,11 @@ def test_labels_are_asked_for_by_conditional_models_and_refused_by_others(condit
         with pytest.raises(ValueError, match="label must be given"):
             act(x.double())
     with pytest.raises(ValueError, match="label must not be given"):
-        plain.sample(3, label=1, generator=cpu())
+        plain.sample(3, label=1, rng=cpu())
     with pytest.raises(ValueError, match="label must be given"):
-        conditional.sample(3, generator=cpu())
+        conditional.sample(3, rng=cpu())
     with pytest.raises(ValueError, match="label must lie in 0 to 2, got 3"):
-        conditional.sample(3, label=3, generator=cpu())
+        conditional.sample(3, label=3, rng=cpu())
 
 
 # --- the objective and samples
@@ -331,7 +331,7 @@ def test_labels_are_asked_for_by_conditional_models_and_refused_by_others(condit
 
 @pytest.mark.parametrize("beta", [0.0, 0.3, 1.0])
 def test_objective_is_the_mean_over_the_batch_of_beta_kl_minus_likelihood(beta):
-    model = scrambled(VAE((1, 2, 2), latent=2, hidden=(5,), beta=beta, generator=cpu()), 0.5)
+    model = scrambled(VAE((1, 2, 2), latent=2, hidden=(5,), beta=beta, rng=cpu()), 0.5)
     x = uniform((9, 1, 2, 2), cpu(1)).double()
     terms = model.elbo(x, None, normal((9, 2), cpu()).double())
     exact = (beta * terms.kl - terms.log_likelihood).mean()
@@ -340,25 +340,25 @@ def test_objective_is_the_mean_over_the_batch_of_beta_kl_minus_likelihood(beta):
 
 
 def test_samples_are_decoded_standard_normal_codes_with_the_labels_asked_for():
-    model = VAE((1, 2, 3), hidden=(5, 4), latent=2, classes=3, generator=cpu())
+    model = VAE((1, 2, 3), hidden=(5, 4), latent=2, classes=3, rng=cpu())
     widths = [
         [layer.in_features for layer in network if isinstance(layer, torch.nn.Linear)]
         for network in (model.encoder, model.decoder)
     ]
     assert widths == [[6 + 3, 5, 4], [2 + 3, 4, 5]]  # mirrored
     label = torch.tensor([2, 0, 1, 1])
-    x = model.sample(4, label=label, generator=cpu(5))
+    x = model.sample(4, label=label, rng=cpu(5))
     torch.testing.assert_close(x, model.decode(normal((4, 2), cpu(5)), label))
     assert x.shape == (4, 1, 2, 3)
     assert 0 < x.min() and x.max() < 1
-    same = model.sample(4, label=1, generator=cpu(5))
+    same = model.sample(4, label=1, rng=cpu(5))
     torch.testing.assert_close(same[2:], x[2:])
 
 
 def test_samples_of_the_linear_vae_have_the_covariance_of_its_loadings():
     mean, loadings, noise, _ = probabilistic_pca(gaussian_data())
     model = linear_vae(mean, loadings, noise).float()
-    x = model.sample(20_000, generator=cpu()).double() - torch.tensor(mean)
+    x = model.sample(20_000, rng=cpu()).double() - torch.tensor(mean)
     products = x[:, :, None] * x[:, None]
     error = products.mean(0) - torch.tensor(loadings @ loadings.T)
     assert (error.abs() < 5 * products.std(0) / len(x) ** 0.5).all()
@@ -375,9 +375,9 @@ def test_samples_of_the_linear_vae_have_the_covariance_of_its_loadings():
 )
 def test_impossible_settings_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        VAE(4, generator=cpu(), **settings)
+        VAE(4, rng=cpu(), **settings)
 
 
 def test_bernoulli_vae_refuses_data_outside_the_unit_interval():
     with pytest.raises(ValueError, match='support "unit"'):
-        fit(VAE(2, generator=cpu()), Dataset(torch.randn(5, 2)), steps=1, generator=cpu())
+        fit(VAE(2, rng=cpu()), Dataset(torch.randn(5, 2)), steps=1, rng=cpu())

@@ -32,7 +32,7 @@ def linear_case(widened=0.0):
 
 
 def test_log_weights_are_the_three_log_densities_of_torch_distributions():
-    model = scrambled(VAE(4, hidden=(5,), latent=3, classes=2, generator=cpu()), 0.5)
+    model = scrambled(VAE(4, hidden=(5,), latent=3, classes=2, rng=cpu()), 0.5)
     x, label = uniform((6, 4), cpu(1)).double(), torch.arange(6) % 2
     noise = normal((6, 3), cpu(2)).double()
     mean, log_var = model.encode(x, label)
@@ -87,20 +87,20 @@ def test_importance_weighted_is_the_log_of_the_mean_weight_even_where_exp_underf
 
 @pytest.mark.parametrize("classes", [None, 3])
 def test_bound_of_a_generator_is_the_one_of_its_noise(classes):
-    model = VAE(4, hidden=(5,), latent=3, classes=classes, generator=cpu())
+    model = VAE(4, hidden=(5,), latent=3, classes=classes, rng=cpu())
     x, rng = uniform((6, 4), cpu(1)), cpu(2)
     label = None if classes is None else torch.tensor([2, 0, 1, 1, 0, 2])
     weights = torch.stack([log_weights(model, x, label, normal((6, 3), rng)) for _ in range(4)])
-    found = importance_weighted_bound(model, x, label, draws=4, generator=cpu(2))
+    found = importance_weighted_bound(model, x, label, draws=4, rng=cpu(2))
     torch.testing.assert_close(found, importance_weighted(weights))
     assert not found.requires_grad
 
 
 @pytest.mark.parametrize("draws", [0, -1, 2.5])
 def test_bound_needs_at_least_one_draw(draws):
-    model = VAE(4, latent=2, generator=cpu())
+    model = VAE(4, latent=2, rng=cpu())
     with pytest.raises((TypeError, ValueError), match=f"draws must be an integer.*, got {draws}"):
-        importance_weighted_bound(model, torch.zeros(2, 4), draws=draws, generator=cpu())
+        importance_weighted_bound(model, torch.zeros(2, 4), draws=draws, rng=cpu())
 
 
 # --- what the latent space is used for
@@ -108,7 +108,7 @@ def test_bound_needs_at_least_one_draw(draws):
 
 def collapsed():
     """A VAE whose third unit has the prior as its posterior, and is ignored by the decoder."""
-    model = scrambled(VAE(4, hidden=(5,), latent=3, generator=cpu()))
+    model = scrambled(VAE(4, hidden=(5,), latent=3, rng=cpu()))
     with torch.no_grad():
         for row in (2, 5):
             model.encoder[-1].weight[row] = 0
@@ -156,7 +156,7 @@ def test_interpolation_of_the_linear_vae_is_the_straight_line_between_reconstruc
 
 
 def test_interpolation_keeps_the_label_of_a_conditional_model():
-    model = VAE((1, 2, 3), latent=2, classes=3, generator=cpu())
+    model = VAE((1, 2, 3), latent=2, classes=3, rng=cpu())
     x = uniform((2, 1, 2, 3), cpu(1))
     found = model.interpolate(*x, steps=3, label=2)
     label = torch.tensor([2, 2, 2])

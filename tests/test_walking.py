@@ -27,7 +27,7 @@ def cpu(seed=0):
 
 def network(**settings):
     settings = {"hidden": (6,), "sigmas": SIGMAS, **settings}
-    return ScoreNetwork(settings.pop("shape", 2), **settings, generator=cpu())
+    return ScoreNetwork(settings.pop("shape", 2), **settings, rng=cpu())
 
 
 MODEL = network()
@@ -35,7 +35,7 @@ MODEL = network()
 
 @pytest.fixture
 def walkers():
-    return WalkingExplorer(TOY, MODEL, extent=3.0, generator=cpu(3))
+    return WalkingExplorer(TOY, MODEL, extent=3.0, rng=cpu(3))
 
 
 def pixels(png: bytes) -> np.ndarray:
@@ -77,7 +77,7 @@ def test_a_walk_is_a_langevin_chain_with_the_noise_it_is_given():
     x, rng = normal((5, 2), cpu(1)), cpu(2)
     noise = torch.stack([normal((5, 2), rng) for _ in range(4)])
     found = langevin_walk(x, TOY.score, noise, step_size=0.05)
-    exact = list(langevin(TOY.score, x, step_size=0.05, steps=4, generator=cpu(2)))
+    exact = list(langevin(TOY.score, x, step_size=0.05, steps=4, rng=cpu(2)))
     torch.testing.assert_close(found, torch.stack([x, *exact]))
     assert torch.equal(langevin_walk(x, TOY.score, noise[:0], step_size=0.05), x[None])
 
@@ -106,7 +106,7 @@ def test_fewer_steps_are_the_beginning_of_more(walkers):
 def test_shaken_walkers_settle_at_the_height_of_the_density_and_others_on_its_tops(walkers):
     """On exact arrows: at a = 0.2 sigma^2 the bias is small, and 200 walkers tell it from tops."""
     smooth = TOY.smoothed(0.6)
-    usual = smooth.log_density(smooth.sample(4000, generator=cpu(5)).x)
+    usual = smooth.log_density(smooth.sample(4000, rng=cpu(5)).x)
     error = 5 * usual.std() / 200**0.5
     heights = {}
     for shaken in (True, False):
@@ -122,7 +122,7 @@ def test_walkers_start_all_over_the_picture(walkers):
     assert walkers.starts.shape == (200, 2)
     assert walkers.starts.abs().max() <= 3 and walkers.starts.abs().max() > 2.8
     assert walkers.starts.mean(0).abs().max() < 5 * 3 / (3 * 200) ** 0.5
-    same = WalkingExplorer(TOY, MODEL, extent=3.0, generator=cpu(3))
+    same = WalkingExplorer(TOY, MODEL, extent=3.0, rng=cpu(3))
     assert torch.equal(same.starts, walkers.starts)
     assert torch.equal(same.noises, walkers.noises)
 
@@ -185,7 +185,7 @@ def test_sentence_says_how_high_walkers_stand(walkers, shaken, words):
 def test_usual_height_is_that_of_the_smoothed_density_itself(walkers):
     for sigma in SIGMAS:
         smooth = TOY.smoothed(sigma)
-        heights = smooth.log_density(smooth.sample(4000, generator=cpu(8)).x)
+        heights = smooth.log_density(smooth.sample(4000, rng=cpu(8)).x)
         [found] = [of for level, of in walkers.usual.items() if abs(level - sigma) < 1e-6]
         assert abs(found - heights.mean()) < 5 * heights.std() * (2 / 4000) ** 0.5
 
@@ -209,9 +209,9 @@ def test_twin_shows_three_levels_unshaken_shaken_and_exact(walkers):
 
 
 def test_few_levels_are_all_in_the_twin():
-    one = WalkingExplorer(TOY, network(sigmas=(0.5,)), generator=cpu())
+    one = WalkingExplorer(TOY, network(sigmas=(0.5,)), rng=cpu())
     assert one.columns == [0.5]
-    two = WalkingExplorer(TOY, network(sigmas=(0.5, 0.25)), generator=cpu())
+    two = WalkingExplorer(TOY, network(sigmas=(0.5, 0.25)), rng=cpu())
     assert two.columns == [0.25, 0.5]
 
 
@@ -235,7 +235,7 @@ def test_a_saved_page_holds_the_twin_with_alt_text(walkers, monkeypatch):
 )
 def test_networks_that_cannot_be_shown_are_refused(settings, message):
     with pytest.raises(ValueError, match=message):
-        WalkingExplorer(TOY, network(**settings), generator=cpu())
+        WalkingExplorer(TOY, network(**settings), rng=cpu())
 
 
 @pytest.mark.parametrize(("name", "given"), [("walk", (1.0, "exact", 1)), ("sentence", (1.0, {}))])

@@ -21,7 +21,7 @@ from genaug_lessons.widgets.turning import TWIN_ANGLES
 @pytest.fixture
 def turning():
     digits, rng = data.digits(), generator(0)
-    model = Classifier(digits.shape, classes=10, generator=rng)
+    model = Classifier(digits.shape, classes=10, rng=rng)
     return TurningExplorer(model, digits.values[:3], digits.y[:3])
 
 

@@ -50,7 +50,7 @@ def random_pictures(rng):
 
     from genaug_lessons.data import Dataset
 
-    about = {"dtype": torch.uint8, "generator": rng, "device": rng.device}
+    about = {"dtype": torch.uint8, "rng": rng, "device": rng.device}
     return Dataset(torch.randint(256, (60000, 28, 28), **about), support="unit")
 
 
@@ -64,8 +64,8 @@ def vae(precision: str = "highest") -> float:
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    model = VAE((28, 28), hidden=(400,), latent=20, generator=rng)
-    training = training_steps(model, random_pictures(rng), steps=300, batch_size=128, generator=rng)
+    model = VAE((28, 28), hidden=(400,), latent=20, rng=rng)
+    training = training_steps(model, random_pictures(rng), steps=300, batch_size=128, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
 
@@ -85,8 +85,8 @@ def gan(precision: str = "highest") -> float:
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
     widths = (128, 256, 512, 1024)
-    model = GAN((28, 28), generator_hidden=widths, support="unit", generator=rng)
-    training = training_steps(model, random_pictures(rng), steps=300, batch_size=64, generator=rng)
+    model = GAN((28, 28), generator_hidden=widths, support="unit", rng=rng)
+    training = training_steps(model, random_pictures(rng), steps=300, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
 
@@ -104,18 +104,18 @@ def digits_gan() -> float:
 
     rng, digits = generator(0), data.digits()
     sizes = {"latent": 16, "generator_hidden": (64, 64), "critic_hidden": (64, 64)}
-    model = GAN(digits.shape, **sizes, generator=rng)
-    training = training_steps(model, digits, steps=1100, batch_size=64, generator=rng)
+    model = GAN(digits.shape, **sizes, rng=rng)
+    training = training_steps(model, digits, steps=1100, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 1000)
 
 
 def study_arm() -> float:
-    """Seconds (not milliseconds) of one arm of a study: 12 draws x 1200 steps on digits."""
+    """Seconds (not milliseconds) of one arm of a study: 12 repeats x 1200 steps on digits."""
     from genaug_lessons import augment, evaluate
 
     transform = augment.Affine()
     arms = [evaluate.Arm("affine", transform=transform, share=0.8)]
-    return evaluate.study(arms, draws=12, steps=1200, show_progress=False).seconds["affine"]
+    return evaluate.study(arms, repeats=12, steps=1200, show_progress=False).seconds["affine"]
 
 
 def bare_digits_gan() -> float:
@@ -192,11 +192,11 @@ def em() -> float:
 
     rng = generator(0)
     x, mu = _ten_gaussians()
-    model = GaussianMixture(50, components=10, sphere=0.0, generator=rng)
+    model = GaussianMixture(50, components=10, sphere=0.0, rng=rng)
     round_ones = torch.eye(50).repeat(10, 1, 1)
     start = (torch.full((10,), 0.1), mu, round_ones)
     model.set_parameters(*(part.to(rng.device) for part in start))
-    training = training_steps(model, x.to(rng.device), steps=20, generator=rng)
+    training = training_steps(model, x.to(rng.device), steps=20, rng=rng)
     return steps_ms(lambda: next(training), 17, warm_up=3)
 
 
@@ -242,9 +242,9 @@ def rbm(batch_size: int = 10, precision: str = "highest") -> float:
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    model = RBM((28, 28), 500, generator=rng)
+    model = RBM((28, 28), 500, rng=rng)
     sizes = {"batch_size": batch_size, "persistent_chains": batch_size}
-    training = training_steps(model, random_pictures(rng), steps=300, generator=rng, **sizes)
+    training = training_steps(model, random_pictures(rng), steps=300, rng=rng, **sizes)
     return steps_ms(lambda: next(training), 200)
 
 
@@ -293,7 +293,7 @@ ROWS = [
     ("VAE 784-400-20, batch 128", vae, textbook_vae, 1.9, "ms a step"),
     ("the same, medium precision", vae_medium, textbook_vae, 3.0, "ms a step"),
     ("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
-    ("study arm, 12 draws x 1200 steps", study_arm, bare_study_arm, 1.0, "s"),
+    ("study arm, 12 repeats x 1200 steps", study_arm, bare_study_arm, 1.0, "s"),
     ("EM, 60000 x 50, ten full Gaussians", em, em_sklearn, 4.0, "ms a pass"),
     ("persistent CD 784-500, batch 10", rbm, rbm_sklearn, 2.0, "ms a step"),
     ("the same, medium precision", rbm_medium, rbm_sklearn, 2.8, "ms a step"),

@@ -39,16 +39,16 @@ class Affine(Move):
         number("scale", self.scale, least=0, below=1)
         number("shear", self.shear, least=0, below=90)
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Angles (n,) in degrees, shifts (n, 2) as (right, down) in pixels, scales (n,).
 
         Where there is shear, its angles (n,) in degrees are the fourth.
         """
-        u = uniform((4, n), generator, -1, 1)
+        u = uniform((4, n), rng, -1, 1)
         drawn = self.rotation * u[0], self.shift * u[1:3].T, 1 + self.scale * u[3]
-        return (*drawn, self.shear * uniform((n,), generator, -1, 1)) if self.shear else drawn
+        return (*drawn, self.shear * uniform((n,), rng, -1, 1)) if self.shear else drawn
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses a scale or a shift that could leave nothing of an upright picture."""
         check_pictures(x)
         smallest, side = 1 - self.scale, min(x.shape[-2:])
@@ -61,7 +61,7 @@ class Affine(Move):
                 f"shift must be below {(1 + smallest) / 2 * side:g} pixels, or pictures of {side} "
                 f"pixels could leave their frame, got {self.shift}"
             )
-        return self.draw(len(x), generator)
+        return self.draw(len(x), rng)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Lean the top to the right, turn counterclockwise, scale, then shift."""

@@ -79,7 +79,7 @@ class Augmented(BatchSource):
         """The data sets that batches are drawn from, as they are before any transform."""
         return [part for source in self.sources for part in source.parts()]
 
-    def batches(self, batch_size: int, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, batch_size: int, rng: torch.Generator) -> Iterator[Batch]:
         """Batches of which round(share * batch_size) examples are augmented.
 
         Raises:
@@ -87,24 +87,24 @@ class Augmented(BatchSource):
         """
         rows = _augmented_rows(self.share, count("batch_size", batch_size))
         if self.bank is None:
-            return self._changed(self.data.batches(batch_size, generator), rows, generator)
-        mixed = self._mixed(batch_size - rows, rows, generator)
-        return mixed if self.transform is None else self._changed(mixed, batch_size, generator)
+            return self._changed(self.data.batches(batch_size, rng), rows, rng)
+        mixed = self._mixed(batch_size - rows, rows, rng)
+        return mixed if self.transform is None else self._changed(mixed, batch_size, rng)
 
-    def _mixed(self, real: int, synthetic: int, generator: torch.Generator) -> Iterator[Batch]:
+    def _mixed(self, real: int, synthetic: int, rng: torch.Generator) -> Iterator[Batch]:
         sizes = zip(self.sources, (real, synthetic), strict=True)
-        streams = [source.batches(size, generator) for source, size in sizes if size]
+        streams = [source.batches(size, rng) for source, size in sizes if size]
         for batches in zip(*streams, strict=True):
             yield _side_by_side(batches, self._axis)
 
     def _changed(
-        self, batches: Iterator[Batch], rows: int, generator: torch.Generator
+        self, batches: Iterator[Batch], rows: int, rng: torch.Generator
     ) -> Iterator[Batch]:
         if not rows:
             yield from batches
         for batch in batches:
             first, rest = _cut(batch, rows, self._axis)
-            yield _side_by_side((self.transform.on_batch(first, generator), rest), self._axis)
+            yield _side_by_side((self.transform.on_batch(first, rng), rest), self._axis)
 
     @property
     def _axis(self) -> int:
@@ -137,15 +137,13 @@ class PerClass(Model):
         """Each class's model takes a step on the batch's rows of that class."""
         return _PerClassUpdate([model.updater(**settings) for model in self.models])
 
-    def sample(
-        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
         """n new examples (n, *shape) of one label or of (n,) labels."""
         labels = self.labels_for(n, label)
         x = torch.empty((n, *self.shape), device=self.device)
         for value in labels.unique().tolist():
             rows = labels == value
-            x[rows] = self.models[value].sample(int(rows.sum()), generator=generator)
+            x[rows] = self.models[value].sample(int(rows.sum()), rng=rng)
         return x
 
 
@@ -154,12 +152,12 @@ class _PerClassUpdate:
         self.updates = updates
         self.batches_per_update = getattr(updates[0], "batches_per_update", 1)
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         losses = {}
         for label, update in enumerate(self.updates):
             rows = batch.y == label
             if rows.any():
-                own = update(Batch(batch.x[rows]), generator)
+                own = update(Batch(batch.x[rows]), rng)
                 losses |= {f"{name}, class {label}": loss for name, loss in own.items()}
         return losses
 
@@ -180,7 +178,7 @@ class _PerClassUpdate:
             self.updates[label].load_state_dict(remembered)
 
 
-def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset:
+def bank(model: Model, *, per_class: int, rng: torch.Generator) -> Dataset:
     """Synthetic examples (classes * per_class, *shape) from a conditional model, with labels.
 
     The bank remembers the rows that the model saw.
@@ -195,7 +193,7 @@ def bank(model: Model, *, per_class: int, generator: torch.Generator) -> Dataset
             "PerClass makes one model per class out of an unconditional family"
         )
     y = torch.arange(model.classes, device=model.device).repeat_interleave(per_class)
-    x = model.sample(len(y), label=y, generator=generator)
+    x = model.sample(len(y), label=y, rng=rng)
     return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
 
 

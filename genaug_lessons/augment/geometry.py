@@ -52,9 +52,9 @@ class Flip(Move):
     def __post_init__(self):
         probability("p", self.p)
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Which of n pictures are mirrored, (n,) bool."""
-        return (uniform((n,), generator) < self.p,)
+        return (uniform((n,), rng) < self.p,)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Mirror the chosen pictures."""
@@ -82,12 +82,12 @@ class Crop(Move):
     def __post_init__(self):
         count("padding", self.padding, least=0)
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Top and left corner of each window in the padded picture, (n,) each."""
-        corners = uniform((2, n), generator, 0, 2 * self.padding + 1).long()
+        corners = uniform((2, n), rng, 0, 2 * self.padding + 1).long()
         return corners[0], corners[1]
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses a padding so wide that a window could miss the picture."""
         check_pictures(x)
         side = min(x.shape[-2:])
@@ -96,7 +96,7 @@ class Crop(Move):
                 f"padding must be below {side}, or a window could miss pictures of {side} pixels, "
                 f"got {self.padding}"
             )
-        return self.draw(len(x), generator)
+        return self.draw(len(x), rng)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Cut the windows."""

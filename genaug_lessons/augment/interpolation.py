@@ -23,7 +23,7 @@ def interpolation_bank(
     *,
     per_class: int,
     reach: float = 0.5,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Dataset:
     """Synthetic examples (classes * per_class, *shape) decoded between two codes of one class.
 
@@ -36,7 +36,7 @@ def interpolation_bank(
         data: labelled rows, at least 2 of each class; no test half.
         per_class: how many examples of each class.
         reach: how far beyond the ends, in lengths of the line; 0 stays between them.
-        generator: on the model's device.
+        rng: on the model's device.
 
     Raises:
         ValueError: per_class below 1, reach below 0, data that do not fit or have unlabelled rows
@@ -46,7 +46,7 @@ def interpolation_bank(
     per_class, reach = count("per_class", per_class), number("reach", reach, least=0)
     if data.held_out:
         raise Leak("data must not be a test half: interpolate between labelled rows instead")
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     model.check_data(data)
     if not data.labelled:
         raise ValueError("data must be labelled throughout: a pair must share its label")
@@ -57,20 +57,20 @@ def interpolation_bank(
                 "data must have at least 2 rows of each class to lie between, "
                 f"class {label} has {len(rows)}"
             )
-    pairs = [rows[_pairs(len(rows), per_class, generator)] for rows in rows_of]
+    pairs = [rows[_pairs(len(rows), per_class, rng)] for rows in rows_of]
     first, second = model.encode(data.values)[torch.cat(pairs, dim=1)]  # each (n, Z)
-    weight = uniform((len(first), 1), generator, -reach, 1 + reach)
+    weight = uniform((len(first), 1), rng, -reach, 1 + reach)
     x = model.decode(torch.lerp(first, second, weight))
     y = torch.arange(data.classes, device=data.device).repeat_interleave(per_class)
     seen = data.ids if model.seen is None else torch.cat([model.seen.to(data.device), data.ids])
     return Dataset(x, y, data.classes, model.support, seen.unique(), synthetic=True)
 
 
-def _pairs(rows: int, n: int, generator: torch.Generator) -> Tensor:
+def _pairs(rows: int, n: int, rng: torch.Generator) -> Tensor:
     """n pairs of two different row numbers, (2, n)."""
-    device = generator.device
-    first = torch.randint(rows, (n,), generator=generator, device=device)
-    further = torch.randint(1, rows, (n,), generator=generator, device=device)
+    device = rng.device
+    first = torch.randint(rows, (n,), generator=rng, device=device)
+    further = torch.randint(1, rows, (n,), generator=rng, device=device)
     return torch.stack([first, (first + further) % rows])
 
 

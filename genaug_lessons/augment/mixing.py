@@ -28,7 +28,7 @@ class Mixing(Transform):
         count("classes", self.classes, least=2)
         number("alpha", self.alpha, above=0)
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses pictures without their labels."""
         name = type(self).__name__
         raise ValueError(f"x must come with labels for {name}: use on_batch(Batch(x, y), ...)")
@@ -44,7 +44,7 @@ class Mixing(Transform):
                 f"data must have {self.classes} classes for {self!r}, got {data.classes}"
             )
 
-    def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def on_batch(self, batch: Batch, rng: torch.Generator) -> Batch:
         """Mix within each batch of a stack; partners are drawn without replacement."""
         if not batch.labelled or batch.y is None:
             raise ValueError(
@@ -53,7 +53,7 @@ class Mixing(Transform):
         if not batch.x.is_floating_point():
             raise ValueError(f"batch must hold float32 x, got {batch.x.dtype}: use x.float() / 255")
         shape = batch.y.shape[:-1] if batch.y.is_floating_point() else batch.y.shape
-        return self.apply(batch, self.draw(tuple(shape), generator))
+        return self.apply(batch, self.draw(tuple(shape), rng))
 
     def probabilities(self, batch: Batch) -> Tensor:
         """Labels one-hot, (..., classes); those that are probabilities already, as they are."""
@@ -79,10 +79,10 @@ class Mixup(Mixing):
 
     alpha: float = 0.2
 
-    def draw(self, n: int | tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int | tuple[int, ...], rng: torch.Generator) -> tuple[Tensor, ...]:
         """Each example's own weight and its partner's row; n is B, or (K, B) for a stack."""
         shape = (n,) if isinstance(n, int) else n
-        return _beta(self.alpha, shape, generator), _partners(shape, generator)
+        return _beta(self.alpha, shape, rng), _partners(shape, rng)
 
     def apply(self, batch: Batch, parameters: tuple[Tensor, ...]) -> Batch:
         """Blend examples and labels."""
@@ -110,16 +110,16 @@ class CutMix(Mixing):
         super().check_data(data)
         check_layout("data", data.shape)
 
-    def draw(self, n: int | tuple[int, ...], generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int | tuple[int, ...], rng: torch.Generator) -> tuple[Tensor, ...]:
         """Rectangles (B, 4) as shares (left, top, right, bottom), and the partners' rows (B,).
 
         n is B, or (K, B) for a stack.
         """
         shape = (n,) if isinstance(n, int) else n
-        half = (1 - _beta(self.alpha, shape, generator)).sqrt() / 2
-        across, down = uniform((2, *shape), generator)
+        half = (1 - _beta(self.alpha, shape, rng)).sqrt() / 2
+        across, down = uniform((2, *shape), rng)
         sides = torch.stack([across - half, down - half, across + half, down + half], dim=-1)
-        return sides.clamp(0, 1), _partners(shape, generator)
+        return sides.clamp(0, 1), _partners(shape, rng)
 
     def apply(self, batch: Batch, parameters: tuple[Tensor, ...]) -> Batch:
         """Fill the rectangles, whose sides are rounded to whole pixels."""
@@ -132,21 +132,21 @@ class CutMix(Mixing):
         return batch._replace(x=x, y=_blend(self.probabilities(batch), kept, partner))
 
 
-def _beta(alpha: float, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _beta(alpha: float, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Draws from Beta(alpha, alpha).
 
     torch's own take no generator, so numpy's do, seeded from ours.
     """
     import numpy as np
 
-    seed = torch.randint(2**62, (1,), generator=generator, device=generator.device).item()
+    seed = torch.randint(2**62, (1,), generator=rng, device=rng.device).item()
     draws = np.random.default_rng(seed).beta(alpha, alpha, shape)
-    return torch.from_numpy(draws).float().to(generator.device)
+    return torch.from_numpy(draws).float().to(rng.device)
 
 
-def _partners(shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+def _partners(shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
     """Rows of the partners, each row once within each batch of the stack."""
-    return uniform(shape, generator).argsort(-1)
+    return uniform(shape, rng).argsort(-1)
 
 
 def _taken(values: Tensor, partner: Tensor) -> Tensor:

@@ -35,9 +35,9 @@ class PerPicture(Transform):
         if not callable(self.change):
             raise ValueError(f"change must be a function of a picture, got {self.change!r}")
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Seeds (n,)."""
-        return (torch.randint(2**62, (n,), generator=generator, device=generator.device),)
+        return (torch.randint(2**62, (n,), generator=rng, device=rng.device),)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Change each picture with the global random state set to its seed."""

@@ -49,10 +49,10 @@ class Noise(PixelChange):
     def __post_init__(self):
         number("std", self.std, least=0)
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Standard normal noise (B, C, H, W)."""
         check_pictures(x)
-        return (normal(tuple(x.shape), generator),)
+        return (normal(tuple(x.shape), rng),)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Add standard normal noise (B, C, H, W), scaled."""
@@ -68,9 +68,9 @@ class FactorChange(PixelChange):
     def __post_init__(self):
         number("change", self.change, least=0, below=1)
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Factors (n,)."""
-        return (uniform((n,), generator, 1 - self.change, 1 + self.change),)
+        return (uniform((n,), rng, 1 - self.change, 1 + self.change),)
 
 
 class Brightness(FactorChange):
@@ -121,9 +121,9 @@ class Erase(PixelChange):
         if self.fill != "mean" and not (isinstance(self.fill, Real) and 0 <= self.fill <= 1):
             raise ValueError(f'fill must lie in [0, 1] or be "mean", got {self.fill!r}')
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Rectangles (n, 4) as shares (left, top, right, bottom); empty where none is erased."""
-        u = uniform((5, n), generator)
+        u = uniform((5, n), rng)
         smallest, largest = self.area
         area = (smallest + (largest - smallest) * u[0]) * (u[1] < self.p)
         aspect = (self.aspect ** (2 * u[2] - 1)).clamp(area, 1 / area)
@@ -131,7 +131,7 @@ class Erase(PixelChange):
         left, top = u[3] * (1 - width), u[4] * (1 - height)
         return (torch.stack([left, top, left + width, top + height], dim=-1),)
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Refuses an area that, rounded to whole pixels, could be all of the picture."""
         check_pictures(x)
         height, width = x.shape[-2:]
@@ -141,7 +141,7 @@ class Erase(PixelChange):
                 f"area must be at most {limit:.3g}, or pictures of {height} x {width} pixels "
                 f"could be erased altogether, got {self.area}"
             )
-        return self.draw(len(x), generator)
+        return self.draw(len(x), rng)
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """Paint over the rectangles, whose sides are rounded to whole pixels."""

@@ -35,9 +35,9 @@ class Compose(Transform):
         for transform in self.transforms:
             transform.check_data(data)
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple:
         """The parameters of each transform for these pictures."""
-        return tuple(transform.draw_for(x, generator) for transform in self.transforms)
+        return tuple(transform.draw_for(x, rng) for transform in self.transforms)
 
     def apply(self, x: Tensor, parameters: tuple) -> Tensor:
         """The pictures changed by each transform in turn."""
@@ -63,10 +63,10 @@ class Compose(Transform):
             seen = seen & still
         return boxes * seen[..., None], seen
 
-    def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def on_batch(self, batch: Batch, rng: torch.Generator) -> Batch:
         """As for pictures alone; transforms that change labels too can take part."""
         for transform in self.transforms:
-            batch = transform.on_batch(batch, generator)
+            batch = transform.on_batch(batch, rng)
         return batch
 
 

@@ -18,9 +18,9 @@ ROUNDING = 1e-4  # how far outside [0, 1] resampling may leave a pixel
 class Transform:
     """A random change of pictures (B, C, H, W), values in [0, 1], that keeps shape and label."""
 
-    def draw(self, n: int, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """The parameters of n changes, one entry per example."""
-        raise TypeError(f"{type(self).__name__} has no draw(n): use draw_for(x, generator)")
+        raise TypeError(f"{type(self).__name__} has no draw(n): use draw_for(x, rng)")
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
         """The pictures changed by the given parameters."""
@@ -48,21 +48,21 @@ class Transform:
         """
         raise TypeError(f"{type(self).__name__} moves no boxes")
 
-    def draw_for(self, x: Tensor, generator: torch.Generator) -> tuple[Tensor, ...]:
+    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """The parameters for these pictures.
 
         Raises:
             ValueError: x not float32 (B, C, H, W), or pictures so small that nothing might remain.
         """
         check_pictures(x)
-        return self.draw(len(x), generator)
+        return self.draw(len(x), rng)
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         check_pictures(x)
         check_values(x)
-        return self.apply(x, self.draw_for(x, generator))
+        return self.apply(x, self.draw_for(x, rng))
 
-    def on_batch(self, batch: Batch, generator: torch.Generator) -> Batch:
+    def on_batch(self, batch: Batch, rng: torch.Generator) -> Batch:
         """A batch (or a stack of batches) with every picture changed by a draw of its own.
 
         The values are not looked at: `check_data` has done so once, and a GPU would have to wait.
@@ -70,7 +70,7 @@ class Transform:
         if batch.x.ndim < 4:  # points of a stack would pass for pictures
             raise ValueError(f"batch must hold pictures (C, H, W), got x {tuple(batch.x.shape)}")
         stack, x = batch.x.shape[:-3], batch.x.flatten(0, -4)
-        x = self.apply(x, self.draw_for(x, generator))
+        x = self.apply(x, self.draw_for(x, rng))
         return batch._replace(x=x.view(*stack, *x.shape[1:]))
 
     def check_data(self, data: Source) -> None:

@@ -150,17 +150,17 @@ class Dataset(BatchSource):
         """The data sets that batches are drawn from: this one alone."""
         return [self]
 
-    def batches(self, batch_size: int | None, generator: torch.Generator) -> Iterator[Batch]:
+    def batches(self, batch_size: int | None, rng: torch.Generator) -> Iterator[Batch]:
         """Batches without end, in shuffled passes over the rows.
 
         With fewer rows than `batch_size`, rows are drawn with replacement; None makes every batch
         all the rows as they stand.
         """
-        check_device(generator, self.device, "data")
+        check_device(rng, self.device, "data")
         labelled = self.labelled
         if batch_size is None:
             yield from repeat(Batch(self.values, self.y, labelled))
-        for rows in row_batches(len(self), batch_size, generator):
+        for rows in row_batches(len(self), batch_size, rng):
             y = None if self.y is None else self.y[rows]
             yield Batch(as_float(self.x.index_select(0, rows)), y, labelled)  # faster than x[rows]
 
@@ -171,7 +171,7 @@ def as_float(x: Tensor) -> Tensor:
 
 
 def row_batches(
-    rows: int, batch_size: int, generator: torch.Generator, stack: tuple[int, ...] = ()
+    rows: int, batch_size: int, rng: torch.Generator, stack: tuple[int, ...] = ()
 ) -> Iterator[Tensor]:
     """Row numbers (*stack, batch_size) without end: shuffled passes, independent over the stack.
 
@@ -179,11 +179,11 @@ def row_batches(
     rows than `batch_size`, rows are drawn with replacement.
     """
     rows, batch_size = count("rows", rows), count("batch_size", batch_size)
-    stack, device = counts("stack", stack), generator.device
+    stack, device = counts("stack", stack), rng.device
     while rows < batch_size:
-        yield torch.randint(rows, (*stack, batch_size), generator=generator, device=device)
+        yield torch.randint(rows, (*stack, batch_size), generator=rng, device=device)
     while True:
-        order = torch.rand((*stack, rows), generator=generator, device=device).argsort(-1)
+        order = torch.rand((*stack, rows), generator=rng, device=device).argsort(-1)
         for start in range(0, rows - batch_size + 1, batch_size):
             yield order[..., start : start + batch_size]
 

@@ -1,4 +1,4 @@
-"""Splits for honest studies: a fixed test half, nested labelled draws, the rest without labels."""
+"""Splits for honest studies: a fixed test half, nested draws of labels, the rest without labels."""
 
 from dataclasses import dataclass, replace
 
@@ -14,19 +14,19 @@ HALVES_SEED = 20260801  # the one stratified cut into pool and test, the same in
 
 @dataclass(frozen=True)
 class Split:
-    """One draw of a study.
+    """One repeat of a study.
 
     Attributes:
         labelled: `labels_per_class` labelled rows of each class.
         test: rows to score on; training refuses them.
-        candidates: all training rows with their labels, which the draw was made from.
-        draw: its number.
+        candidates: all training rows with their labels, of which `labelled` was drawn.
+        repeat: its number.
     """
 
     labelled: Dataset
     test: Dataset
     candidates: Dataset
-    draw: int
+    repeat: int
 
     @property
     def pool(self) -> Dataset:
@@ -35,9 +35,9 @@ class Split:
         return replace(rest, y=torch.full_like(rest.y, UNLABELLED))
 
     def with_labels(self, labels_per_class: int) -> Dataset:
-        """The same draw with more (or fewer) labels: draws are nested, so it contains this one."""
+        """The same repeat with more (or fewer) labels: nested, so it contains this one."""
         labels_per_class = count("labels_per_class", labels_per_class)
-        return _labelled(self.candidates, labels_per_class, self.draw)
+        return _labelled(self.candidates, labels_per_class, self.repeat)
 
 
 def split(
@@ -45,7 +45,7 @@ def split(
     test: Dataset | None = None,
     *,
     labels_per_class: int,
-    draw: int,
+    repeat: int = 0,
     development: bool = False,
 ) -> Split:
     """Draw a few labelled rows of each class; the rest of the training rows lose their labels.
@@ -57,16 +57,17 @@ def split(
         dataset: labelled rows. Without `test`, half of them (stratified, always the same) is it.
         test: rows to score on, for data sets that bring their own.
         labels_per_class: labelled rows of each class; draws of 5 are contained in draws of 10.
-        draw: which draw; the unit of repetition of a study.
+        repeat: which repeat of a study; each draws other labelled rows.
         development: score on training rows instead and leave the test half alone. Settings are
-            chosen on development draws, results are reported on the others.
+            chosen on development repeats, results are reported on the others.
 
     Raises:
         ValueError: fewer rows of a class than labels asked for, or a class without rows; a `test`
             that does not look like `dataset` or has unlabelled rows.
         Leak: all rows of `dataset` are in `test`.
     """
-    labels_per_class, draw = count("labels_per_class", labels_per_class), count("draw", draw, 0)
+    labels_per_class = count("labels_per_class", labels_per_class)
+    repeat = count("repeat", repeat, 0)
     _check_real(dataset)
     if test is None:
         dataset, test = halves(dataset)
@@ -75,13 +76,13 @@ def split(
         dataset = _without_rows_of(test, dataset)
     if development:
         dataset, test = halves(dataset)
-    labelled = _labelled(dataset, labels_per_class, draw)
+    labelled = _labelled(dataset, labels_per_class, repeat)
     if len(labelled) == len(dataset):
         raise ValueError(
             f"labels_per_class must leave rows for the pool, got {labels_per_class} "
             f"of {len(dataset)} rows in {dataset.classes} classes"
         )
-    return Split(labelled, replace(test, held_out=True), dataset, draw)
+    return Split(labelled, replace(test, held_out=True), dataset, repeat)
 
 
 def halves(dataset: Dataset) -> tuple[Dataset, Dataset]:
@@ -159,8 +160,8 @@ def _first_copies(dataset: Dataset) -> Tensor:
     return torch.full_like(rows, len(rows)).scatter_reduce(0, group, rows, "amin")[group]
 
 
-def _labelled(dataset: Dataset, labels_per_class: int, draw: int) -> Dataset:
-    rows = _by_class(dataset, torch.Generator().manual_seed(draw))
+def _labelled(dataset: Dataset, labels_per_class: int, repeat: int) -> Dataset:
+    rows = _by_class(dataset, torch.Generator().manual_seed(repeat))
     fewest, label = min((len(order), label) for label, order in enumerate(rows))
     if fewest < labels_per_class:
         raise ValueError(
@@ -172,7 +173,7 @@ def _labelled(dataset: Dataset, labels_per_class: int, draw: int) -> Dataset:
 
 
 def _by_class(dataset: Dataset, rng: torch.Generator) -> list[Tensor]:
-    """The row numbers of each class, shuffled; the generator stays on the CPU for one order."""
+    """The row numbers of each class, shuffled; rng stays on the CPU for one order."""
     if dataset.y is None:
         raise ValueError("dataset must have labels to be split, got y=None")
     y = dataset.y.cpu()

@@ -38,11 +38,11 @@ class PlaneMixture:
         if not self.centres.isfinite().all():
             raise ValueError("centres must be finite, got NaN or infinity")
 
-    def sample(self, n: int, *, generator: torch.Generator) -> Dataset:
+    def sample(self, n: int, *, rng: torch.Generator) -> Dataset:
         """n points with the class of the component each came from."""
-        n, device = count("n", n), generator.device
-        component = torch.randint(len(self.centres), (n,), generator=generator, device=device)
-        x = self.centres.to(device)[component] + self.std * normal((n, 2), generator)
+        n, device = count("n", n), rng.device
+        component = torch.randint(len(self.centres), (n,), generator=rng, device=device)
+        x = self.centres.to(device)[component] + self.std * normal((n, 2), rng)
         return Dataset(x, self.labels.to(device)[component], classes=int(self.labels.max()) + 1)
 
     def log_density(self, x: Tensor) -> Tensor:

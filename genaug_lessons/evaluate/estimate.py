@@ -42,9 +42,9 @@ def estimate(values: Sequence[float] | Tensor) -> Estimate:
 
 
 def paired_gain(treated: Sequence[float] | Tensor, baseline: Sequence[float] | Tensor) -> Estimate:
-    """The mean difference of runs that share their draw, with its 95% interval.
+    """The mean difference of runs of the same repeat, with its 95% interval.
 
-    Pairing removes the luck of the draw, which both arms share.
+    Pairing removes the luck of the repeat, which both arms share.
 
     Raises:
         ValueError: different numbers of runs.

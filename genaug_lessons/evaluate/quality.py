@@ -19,7 +19,7 @@ from genaug_lessons.typed import check_types
 
 
 def classification_accuracy_score(
-    bank: Dataset, test: Dataset, *, steps: int = 1200, generator: torch.Generator, **settings
+    bank: Dataset, test: Dataset, *, steps: int = 1200, rng: torch.Generator, **settings
 ) -> float:
     """Accuracy on real test data, 0 to 1, of a classifier trained on synthetic data only.
 
@@ -27,7 +27,7 @@ def classification_accuracy_score(
         bank: labelled synthetic data.
         test: real data that no part of the bank's generator has seen.
         steps: updates of the classifier.
-        generator: weights, batches and dropout are drawn from it.
+        rng: weights, batches and dropout are drawn from it.
         **settings: of the classifier's constructor, such as hidden or dropout.
 
     Raises:
@@ -37,9 +37,9 @@ def classification_accuracy_score(
     Source: Ravuri & Vinyals 2019, arXiv:1905.10887.
     """
     refuse_leaks(bank.ids, test, "the bank")
-    model = Classifier(bank.shape, classes=bank.classes, generator=generator, **settings)
+    model = Classifier(bank.shape, classes=bank.classes, rng=rng, **settings)
     model.check_test(test)
-    fit(model, bank, steps=steps, generator=generator)
+    fit(model, bank, steps=steps, rng=rng)
     return model.accuracy(test)
 
 
@@ -128,14 +128,14 @@ def modes_covered(x: Tensor, centres: Tensor, *, radius: float) -> int:
 
 
 def under_corruptions(
-    model: Classifier | Ensemble, test: Dataset, *, generator: torch.Generator
+    model: Classifier | Ensemble, test: Dataset, *, rng: torch.Generator
 ) -> dict[str, Tensor]:
     """Accuracy, 0 to 1, on the test half as it is and under five corruptions of its pictures.
 
     Args:
         model: a classifier (one number each) or an ensemble ((K,) numbers each).
         test: pictures (N, C, H, W) that the model has not seen.
-        generator: noise, angles and places are drawn from it.
+        rng: noise, angles and places are drawn from it.
 
     Raises:
         ValueError: a test half without labels, or of another shape or other classes.
@@ -146,10 +146,10 @@ def under_corruptions(
     quarter = max(1, size // 4)
     corrupted = {
         "as it is": x,
-        "noise": Noise(0.3)(x, generator),
-        "rotation": Affine(rotation=30, shift=0, scale=0)(x, generator),
-        "shift": Affine(rotation=0, shift=size / 6, scale=0)(x, generator),
-        "occlusion": _occluded(x, quarter, generator),
+        "noise": Noise(0.3)(x, rng),
+        "rotation": Affine(rotation=30, shift=0, scale=0)(x, rng),
+        "shift": Affine(rotation=0, shift=size / 6, scale=0)(x, rng),
+        "occlusion": _occluded(x, quarter, rng),
         "low contrast": 0.5 + 0.3 * (x - 0.5),
     }
     return {
@@ -176,11 +176,11 @@ def _check_rows(least: int = 1, **rows: Tensor) -> None:
         raise ValueError(f"rows must have one size, got {shapes}")
 
 
-def _occluded(x: Tensor, side: int, generator: torch.Generator) -> Tensor:
+def _occluded(x: Tensor, side: int, rng: torch.Generator) -> Tensor:
     """One black square of the given side at a random place in each picture."""
     height, width = x.shape[-2:]
-    top = uniform((len(x), 1, 1, 1), generator, 0, height - side + 1).floor()
-    left = uniform((len(x), 1, 1, 1), generator, 0, width - side + 1).floor()
+    top = uniform((len(x), 1, 1, 1), rng, 0, height - side + 1).floor()
+    left = uniform((len(x), 1, 1, 1), rng, 0, width - side + 1).floor()
     rows = torch.arange(height, device=x.device)[:, None]
     columns = torch.arange(width, device=x.device)
     hidden = (rows >= top) & (rows < top + side) & (columns >= left) & (columns < left + side)

@@ -1,9 +1,9 @@
-"""The paired study: several arms, many draws, one question: did the augmentation help?
+"""The paired study: several arms, many repeats, one question: did the augmentation help?
 
-Every draw picks its labelled rows; every arm trains a classifier on them from the same initial
+Every repeat picks its labelled rows; every arm trains a classifier on them from the same initial
 weights, or from those it learnt beforehand, for the same number of steps. The gain of an arm is
-the mean over draws of its accuracy minus that of the arm "none" in the same draw, with a 95%
-interval. The classifiers of all draws are trained as one stacked model.
+the mean over repeats of its accuracy minus that of the arm "none" in the same repeat, with a 95%
+interval. The classifiers of all repeats are trained as one stacked model.
 """
 
 import time
@@ -33,15 +33,15 @@ class Arm:
 
     Args:
         name: what tables and figures call it.
-        bank: makes synthetic (or further real) data out of a draw: bank(split, generator).
+        bank: makes synthetic (or further real) data for a repeat: bank(split, rng).
         transform: changes pictures of the batch instead: a transform, of torchvision too, or a
             list of them. With a bank as well, it changes the whole batch after the bank's share
             has been mixed in.
         share: part of each batch that is augmented, 0 to 1: taken from the bank, or changed by the
             transform where there is no bank.
-        start: makes the classifier that a draw starts from, start(split, generator), in place of
-            the study's `make_classifier`: pretrained on the pool, say. It gets the generator that
-            the other arms draw the initial weights of that draw from.
+        start: makes the classifier that a repeat starts from, start(split, rng), in place of
+            the study's `make_classifier`: pretrained on the pool, say. It gets the rng that the
+            other arms draw the initial weights of that repeat from.
     """
 
     name: str
@@ -69,10 +69,10 @@ class Arm:
 
 @dataclass(frozen=True)
 class Study:
-    """The result: accuracies paired over draws. Shows itself as a table and a forest plot.
+    """The result: accuracies paired over repeats. Shows itself as a table and a forest plot.
 
     Attributes:
-        accuracies: arm -> one accuracy per draw, 0 to 1; "none" is the baseline.
+        accuracies: arm -> one accuracy per repeat, 0 to 1; "none" is the baseline.
         seconds: arm -> CPU seconds for its banks, its starts and the training of its classifiers.
         classifiers: arm -> the ensemble of its trained classifiers.
         question: what was asked, in words.
@@ -132,42 +132,42 @@ def study(
     arms: Sequence[Arm],
     *,
     data: tuple[Dataset, Dataset] | Dataset | None = None,
-    draws: int = 12,
+    repeats: int = 12,
     labels_per_class: int = 5,
     steps: int = 1200,
-    first_draw: int = 0,
+    first_repeat: int = 0,
     development: bool = False,
     make_classifier: Callable[..., Classifier] = Classifier,
     show_progress: bool = True,
     **settings,
 ) -> Study:
-    """Train every arm, and the baseline "none", on the same draws, and pair the results.
+    """Train every arm, and the baseline "none", on the same repeats, and pair the results.
 
     Args:
         arms: what to compare; names must differ.
         data: a data set, or (train, test); the embedded digits by default.
-        draws: repetitions, at least 2. 12 give intervals of about +-0.5 to 0.9 points on digits.
-        labels_per_class: labelled rows of each class in every draw.
+        repeats: at least 2. 12 give intervals of about +-0.5 to 0.9 points on digits.
+        labels_per_class: labelled rows of each class in every repeat.
         steps: updates of every classifier. Below about 1200, strong augmentation is judged
             before it has had time to work.
-        first_draw: number of the first draw; other numbers repeat the study on other rows.
+        first_repeat: number of the first repeat; other numbers repeat the study on other rows.
         development: score on training rows, to choose settings without touching the test half.
-        make_classifier: called with (shape, classes=..., generator=...), for arms without `start`.
-        show_progress: a bar over arms and draws.
+        make_classifier: called with (shape, classes=..., rng=...), for arms without `start`.
+        show_progress: a bar over arms and repeats.
         **settings: of the classifier's training, such as lr or batch_size.
 
     Raises:
-        ValueError: fewer than two draws, arms without or with equal names, an arm that does not
+        ValueError: fewer than two repeats, arms without or with equal names, an arm that does not
             fit the data, or what `split` says.
         Leak: a bank or a start has seen rows of the test half.
     """
-    draws, steps = count("draws", draws, least=2), count("steps", steps)
-    first_draw = count("first_draw", first_draw, least=0)
+    repeats, steps = count("repeats", repeats, least=2), count("steps", steps)
+    first_repeat = count("first_repeat", first_repeat, least=0)
     _check_arms(arms)
     sets = _sets(data)
     splits = [
-        split(*sets, labels_per_class=labels_per_class, draw=draw, development=development)
-        for draw in range(first_draw, first_draw + draws)
+        split(*sets, labels_per_class=labels_per_class, repeat=repeat, development=development)
+        for repeat in range(first_repeat, first_repeat + repeats)
     ]
     labelled = StackedData([part.labelled for part in splits])
     for arm in arms:
@@ -177,7 +177,7 @@ def study(
     accuracies, seconds, classifiers = {}, {}, {}
     jobs = _run_arms(arms, splits, labelled, steps, make_classifier, settings)
     made = sum((arm.bank is not None) + (arm.start is not None) for arm in arms)
-    total = len(arms) + draws * made
+    total = len(arms) + repeats * made
     for done in progress(jobs, total, "study") if show_progress else jobs:
         if done is not None:
             name, ensemble, cpu = done
@@ -185,7 +185,7 @@ def study(
             seconds[name], classifiers[name] = cpu, ensemble
     where = "development rows" if development else "test rows"
     question = (
-        f"{labels_per_class} labels a class, {draws} draws, {steps} steps, "
+        f"{labels_per_class} labels a class, {repeats} repeats, {steps} steps, "
         f"scored on {len(splits[0].test)} {where}"
     )
     return Study(accuracies, seconds, classifiers, question)
@@ -202,7 +202,7 @@ def _run_arms(
     """Yield None after each bank or start, and (name, ensemble, CPU seconds) after each arm."""
 
     def afresh(_: Split, rng: torch.Generator) -> Classifier:
-        return make_classifier(labelled.shape, classes=labelled.classes, generator=rng)
+        return make_classifier(labelled.shape, classes=labelled.classes, rng=rng)
 
     test = splits[0].test
     for arm in arms:
@@ -210,7 +210,7 @@ def _run_arms(
         banks = []
         if arm.bank is not None:
             for part in splits:
-                banks.append(arm.bank(part, generator(part.draw)))
+                banks.append(arm.bank(part, generator(part.repeat)))
                 if not isinstance(banks[-1], Dataset):
                     raise TypeError(
                         f"what the bank of arm {arm.name!r} makes must be a Dataset, "
@@ -221,7 +221,7 @@ def _run_arms(
             bank = StackedData(banks) if banks else None
             source = Augmented(labelled, bank=bank, transform=arm.transform, share=arm.share)
         refuse_leaks(source.ids, test, f"arm {arm.name!r}")
-        rng = generator(splits[0].draw)  # the same for every arm: paired weights and batches
+        rng = generator(splits[0].repeat)  # the same for every arm: paired weights and batches
         members = []
         for part, weights in zip(splits, spawn(rng, len(splits)), strict=True):
             members.append((arm.start or afresh)(part, weights))
@@ -230,7 +230,7 @@ def _run_arms(
         ensemble = Ensemble(members)
         ensemble.check_test(test)
         training = training_steps(  # going on: a start may have been trained already
-            ensemble, source, steps=steps, resume=True, generator=rng, **settings
+            ensemble, source, steps=steps, resume=True, rng=rng, **settings
         )
         for _ in training:
             pass

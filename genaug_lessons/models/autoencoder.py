@@ -79,7 +79,7 @@ class Autoencoder(Model):
         corruption: spoils what the encoder sees while training, not what the decoder should make.
         contraction: weight lambda of the contractive penalty, at least 0.
         tied: the decoder uses the encoder's weights, transposed.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     Raises:
         ValueError: a setting out of its range, or settings that do not go together: contraction
@@ -98,7 +98,7 @@ class Autoencoder(Model):
         corruption: Corruption | None = None,
         contraction: float = 0.0,
         tied: bool = False,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape)
         hidden, latent = counts("hidden", hidden), count("latent", latent)
@@ -114,17 +114,15 @@ class Autoencoder(Model):
             self._check_contractible()
         self.support = "unit" if loss == "cross-entropy" else "real"
         if network == "cnn":
-            way_in = small_cnn(self.shape, latent, channels=hidden, generator=generator)
-            way_out = small_cnn_decoder(
-                latent, self.shape, channels=hidden[::-1], generator=generator
-            )
+            way_in = small_cnn(self.shape, latent, channels=hidden, rng=rng)
+            way_out = small_cnn_decoder(latent, self.shape, channels=hidden[::-1], rng=rng)
         else:
             size = math.prod(self.shape)
-            way_in = mlp((size, *hidden, latent), generator=generator)
+            way_in = mlp((size, *hidden, latent), rng=rng)
             if tied:
-                way_out = _mirrored(way_in, generator)
+                way_out = _mirrored(way_in, rng)
             else:
-                way_out = mlp((latent, *reversed(hidden), size), generator=generator)
+                way_out = mlp((latent, *reversed(hidden), size), rng=rng)
             way_in.insert(0, nn.Flatten())
             way_out.append(nn.Unflatten(1, self.shape))
         self.encoder, self.decoder = way_in.append(CODES[code]()), way_out
@@ -172,9 +170,9 @@ class Autoencoder(Model):
     def objectives(self) -> list[Objective]:
         """The mean over the batch of the reconstruction loss, and lambda times the penalty."""
 
-        def loss(batch: Batch, generator: torch.Generator) -> Tensor:
+        def loss(batch: Batch, rng: torch.Generator) -> Tensor:
             x = batch.x
-            spoilt = x if self.corruption is None else self.corruption(x, generator)
+            spoilt = x if self.corruption is None else self.corruption(x, rng)
             losses = self.reconstruction_loss(x, spoilt)
             if self.contraction:
                 losses = losses + self.contraction * self.contractive_penalty(x)
@@ -192,7 +190,7 @@ class Autoencoder(Model):
 
 
 def classifier_from(
-    model: Autoencoder, *, classes: int, dropout: float = 0.3, generator: torch.Generator
+    model: Autoencoder, *, classes: int, dropout: float = 0.3, rng: torch.Generator
 ) -> Classifier:
     """A classifier that starts from a copy of the encoder, with a new softmax layer on the code.
 
@@ -204,10 +202,10 @@ def classifier_from(
         model: a trained autoencoder, which stays as it is.
         classes: number of labels, at least 2.
         dropout: probability of dropping a hidden value, in [0, 1).
-        generator: draws the new layer; on the model's device.
+        rng: draws the new layer; on the model's device.
     """
-    check_device(generator, model.device, "model")
-    classifier = Classifier(model.latent, classes=classes, hidden=(), generator=generator)
+    check_device(rng, model.device, "model")
+    classifier = Classifier(model.latent, classes=classes, hidden=(), rng=rng)
     layers = [
         Dropout(dropout) if isinstance(layer, Dropout) else deepcopy(layer)
         for layer in model.encoder
@@ -217,12 +215,12 @@ def classifier_from(
     return classifier
 
 
-def _mirrored(encoder: Net, generator: torch.Generator) -> Net:
+def _mirrored(encoder: Net, rng: torch.Generator) -> Net:
     """The dense layers backwards, with the same weights and ReLU between them."""
     forwards = [layer for layer in encoder if isinstance(layer, nn.Linear)]
     layers = []
     for layer in reversed(forwards):
-        layers += [Transposed(layer, generator=generator), nn.ReLU()]
+        layers += [Transposed(layer, rng=rng), nn.ReLU()]
     return Net(*layers[:-1])
 
 

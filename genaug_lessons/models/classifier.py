@@ -27,7 +27,7 @@ class Classifier(Model):
         hidden: widths of the dense network, or channels of the convolutional one.
         dropout: probability of dropping a hidden value, in [0, 1).
         network: "mlp" or "cnn".
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
     """
 
     takes_soft_labels = True
@@ -41,31 +41,27 @@ class Classifier(Model):
         hidden: tuple[int, ...] = (128, 128),
         dropout: float = 0.3,
         network: str = "mlp",
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=count("classes", classes, 2))
         hidden, classes = counts("hidden", hidden), self.classes
         choice("network", network, ("mlp", "cnn"))
         if network == "cnn":
-            self.network = small_cnn(
-                self.shape, classes, channels=hidden, dropout=dropout, generator=generator
-            )
+            self.network = small_cnn(self.shape, classes, channels=hidden, dropout=dropout, rng=rng)
         else:
-            dense = mlp(
-                (math.prod(self.shape), *hidden, classes), dropout=dropout, generator=generator
-            )
+            dense = mlp((math.prod(self.shape), *hidden, classes), dropout=dropout, rng=rng)
             dense.insert(0, nn.Flatten())
             self.network = dense
 
-    def forward(self, x: Tensor, generator: torch.Generator | None = None) -> Tensor:
-        """Logits (B, C); the generator drives dropout while training."""
-        return self.network(x, generator)
+    def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        """Logits (B, C); rng drives dropout while training."""
+        return self.network(x, rng)
 
     def objectives(self) -> list[Objective]:
         """Cross-entropy in nats per example."""
 
-        def cross_entropy(batch: Batch, generator: torch.Generator) -> Tensor:
-            return F.cross_entropy(self(batch.x, generator), batch.y)
+        def cross_entropy(batch: Batch, rng: torch.Generator) -> Tensor:
+            return F.cross_entropy(self(batch.x, rng), batch.y)
 
         return [Objective("cross-entropy", list(self.parameters()), cross_entropy)]
 

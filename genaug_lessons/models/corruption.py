@@ -19,16 +19,16 @@ from genaug_lessons.typed import check_types
 class Corruption:
     """A random change of examples (B, *shape) that keeps the shape."""
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def draw(self, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
         """The noise for examples of this shape; uniform in [0, 1) where a kind needs no other."""
-        return uniform(shape, generator)
+        return uniform(shape, rng)
 
     def apply(self, x: Tensor, noise: Tensor) -> Tensor:
         """The examples spoilt by the given noise, of the same shape."""
         raise TypeError(f"{type(self).__name__} applies nothing")
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
-        return self.apply(x, self.draw(tuple(x.shape), generator))
+    def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
+        return self.apply(x, self.draw(tuple(x.shape), rng))
 
 
 @dataclass(frozen=True)
@@ -40,9 +40,9 @@ class GaussianNoise(Corruption):
     def __post_init__(self):
         number("std", self.std, least=0)
 
-    def draw(self, shape: tuple[int, ...], generator: torch.Generator) -> Tensor:
+    def draw(self, shape: tuple[int, ...], rng: torch.Generator) -> Tensor:
         """Standard normal noise."""
-        return normal(shape, generator)
+        return normal(shape, rng)
 
     def apply(self, x: Tensor, noise: Tensor) -> Tensor:
         """Add the noise, scaled."""
@@ -87,9 +87,9 @@ class InTurn(Corruption):
     def __repr__(self) -> str:
         return f"InTurn{self.corruptions}"
 
-    def __call__(self, x: Tensor, generator: torch.Generator) -> Tensor:
+    def __call__(self, x: Tensor, rng: torch.Generator) -> Tensor:
         for corruption in self.corruptions:
-            x = corruption(x, generator)
+            x = corruption(x, rng)
         return x
 
 

@@ -43,7 +43,7 @@ class DBN(Model):
         hidden: units of each hidden layer, from the lowest up.
         classes: number of labels for label units on top; None for none.
         visible: "binary" for data in [0, 1], "gaussian" for real data with unit variance.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     Attributes:
         layers: the RBMs, from the lowest up.
@@ -62,7 +62,7 @@ class DBN(Model):
         *,
         classes: int | None = None,
         visible: str = "binary",
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         hidden = counts("hidden", hidden)
@@ -71,7 +71,7 @@ class DBN(Model):
         shapes, kinds = [shape, *hidden[:-1]], [visible] + ["binary"] * (len(hidden) - 1)
         labels = [None] * (len(hidden) - 1) + [classes]
         self.layers = nn.ModuleList(
-            RBM(below, units, classes=label, visible=kind, generator=generator)
+            RBM(below, units, classes=label, visible=kind, rng=rng)
             for below, units, label, kind in zip(shapes, hidden, labels, kinds, strict=True)
         )
         self.support = self.layers[0].support
@@ -92,7 +92,7 @@ class DBN(Model):
         *,
         label: int | Tensor | None = None,
         gibbs_steps: int = 100,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """n new examples (n, *shape): a Gibbs chain in the top RBM, then one pass down.
 
@@ -103,11 +103,11 @@ class DBN(Model):
             label: one label or (n,) labels, clamped, for a model with label units; refused by the
                 others.
             gibbs_steps: length of the chain on top, at least 1.
-            generator: on the model's device.
+            rng: on the model's device.
         """
-        x = self.top.sample(n, label=label, gibbs_steps=gibbs_steps, generator=generator)
+        x = self.top.sample(n, label=label, gibbs_steps=gibbs_steps, rng=rng)
         for layer in reversed(self.layers[:-1]):
-            x = layer.visible_mean(bernoulli(x, generator))
+            x = layer.visible_mean(bernoulli(x, rng))
         return self.layers[0].to_examples(x.flatten(1))
 
     def log_weight(
@@ -136,7 +136,7 @@ class DBN(Model):
         *,
         log_z: float | Tensor,
         draws: int = 10,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """An unbiased estimate of the lower bound on log p(x) or log p(x, label), (B,) in nats.
 
@@ -145,19 +145,19 @@ class DBN(Model):
             label: (B,) labels for a model with label units.
             log_z: log Z of the top RBM, from `log_partition` or `annealed_log_partition`.
             draws: of q for each example, at least 1.
-            generator: on the model's device.
+            rng: on the model's device.
 
         Raises:
             ValueError: values that are no states of the visible units; draws below 1.
         """
         draws = count("draws", draws)
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         check_states(self.layers[0], x)
         v, total = x.flatten(1), 0.0
         for _ in range(draws):
             states = [v]
             for layer in self.layers[:-1]:
-                states.append(layer.draw_hidden(states[-1], generator))
+                states.append(layer.draw_hidden(states[-1], rng))
             total = total + self.log_weight(states, label, log_z=log_z)
         return total / draws
 
@@ -177,14 +177,14 @@ class StackUpdate:
         self.updates = {depth: model.layers[depth].updater(**settings) for depth in sorted(chosen)}
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         losses = {}
         for depth, layer in enumerate(self.model.layers[: max(self.updates) + 1]):
             if depth in self.updates:
-                losses[_name(depth)] = self.updates[depth](batch, generator)[GAP]
+                losses[_name(depth)] = self.updates[depth](batch, rng)[GAP]
             if depth < max(self.updates):
-                v = layer.draw_data(batch.x, None, generator)
-                batch = batch._replace(x=layer.draw_hidden(v, generator))
+                v = layer.draw_data(batch.x, None, rng)
+                batch = batch._replace(x=layer.draw_hidden(v, rng))
         return losses
 
     @property
@@ -248,7 +248,7 @@ def turn_around(lower: RBM, upper: RBM) -> None:
 
 
 def classifier_from(
-    model: DBN, *, classes: int, dropout: float = 0.3, generator: torch.Generator
+    model: DBN, *, classes: int, dropout: float = 0.3, rng: torch.Generator
 ) -> Classifier:
     """A classifier that starts from the upward weights, with a new softmax layer on top.
 
@@ -259,24 +259,24 @@ def classifier_from(
         model: a trained DBN, which stays as it is.
         classes: number of labels, at least 2.
         dropout: probability of dropping a value of the highest hidden layer, in [0, 1).
-        generator: draws the new layer; on the model's device.
+        rng: draws the new layer; on the model's device.
 
     Source: Hinton & Salakhutdinov 2006, Science 313 (fine-tuning a stack of RBMs).
     """
-    check_device(generator, model.device, "model")
-    classifier = Classifier(model.top.hidden, classes=classes, hidden=(), generator=generator)
+    check_device(rng, model.device, "model")
+    classifier = Classifier(model.top.hidden, classes=classes, hidden=(), rng=rng)
     layers = [nn.Flatten()]
     for rbm in model.layers:
-        layers += [_upward(rbm, generator), nn.Sigmoid()]
+        layers += [_upward(rbm, rng), nn.Sigmoid()]
     classifier.network = Net(*layers, Dropout(dropout), classifier.network[-1])
     classifier.shape, classifier.seen = model.shape, model.seen
     return classifier
 
 
 @torch.no_grad()
-def _upward(rbm: RBM, generator: torch.Generator) -> nn.Linear:
+def _upward(rbm: RBM, rng: torch.Generator) -> nn.Linear:
     """A dense layer that makes the input of an RBM's hidden units, labels left out."""
-    layer = linear(rbm.size, rbm.hidden, generator=generator)
+    layer = linear(rbm.size, rbm.hidden, rng=rng)
     layer.weight.copy_(rbm.W[: rbm.size].T)
     layer.bias.copy_(rbm.b)
     return layer

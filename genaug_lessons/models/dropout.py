@@ -118,9 +118,7 @@ class MonteCarlo(NamedTuple):
 
 
 @torch.no_grad()
-def monte_carlo(
-    model: Classifier, x: Tensor, *, draws: int, generator: torch.Generator
-) -> MonteCarlo:
+def monte_carlo(model: Classifier, x: Tensor, *, draws: int, rng: torch.Generator) -> MonteCarlo:
     """Class probabilities with dropout left on, over several draws of the masks.
 
     The mean is what the network of a random mask predicts on average; its standard error is
@@ -130,21 +128,21 @@ def monte_carlo(
         model: a classifier with dropout.
         x: (B, *shape) examples.
         draws: T, at least 2.
-        generator: on the model's device.
+        rng: on the model's device.
 
     Raises:
-        ValueError: fewer than 2 draws, a model without dropout, a generator on another device.
+        ValueError: fewer than 2 draws, a model without dropout, an rng on another device.
 
     Source: Gal & Ghahramani 2016, arXiv:1506.02142.
     """
     draws = count("draws", draws, 2)
     if not any(isinstance(layer, Dropout) and layer.p > 0 for layer in model.modules()):
         raise ValueError("model must have dropout above 0: without it every draw is the same")
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     model.train()
     try:
         parts = x.split(CHUNK) * draws  # all rows again for every draw
-        probs = torch.cat([model(part, generator).softmax(-1) for part in parts])
+        probs = torch.cat([model(part, rng).softmax(-1) for part in parts])
     finally:
         model.eval()
     probs = probs.view(draws, len(x), -1)

@@ -44,7 +44,7 @@ class GAN(Model):
             a shape (C, H, W), and "real" for others.
         dropout: share of the hidden values that the critic drops while training, in [0, 1).
         instance_noise: std, in the units of x, of the noise on all that the critic is trained on.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     The generator is batch-normalised, the critic's ReLUs leak: with neither, wide networks miss
     modes even of a toy. The training defaults do without momentum, which the players' circling
@@ -70,7 +70,7 @@ class GAN(Model):
         support: str | None = None,
         dropout: float = 0.0,
         instance_noise: float = 0.0,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         pictures = len(self.shape) == 3
@@ -84,8 +84,8 @@ class GAN(Model):
         critic_hidden = counts("critic_hidden", critic_hidden)
         made = (self.latent + labels, *generator_hidden, size)
         seen = (size + labels, *critic_hidden, 1)
-        self.maker = mlp(made, batch_norm=True, generator=generator)
-        self.critic = mlp(seen, dropout=dropout, leak=LEAK, generator=generator)
+        self.maker = mlp(made, batch_norm=True, rng=rng)
+        self.critic = mlp(seen, dropout=dropout, leak=LEAK, rng=rng)
 
     def generate(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The generator's examples (B, *shape) for noise z (B, Z) and labels (B,)."""
@@ -93,40 +93,40 @@ class GAN(Model):
         return (x.sigmoid() if self.support == "unit" else x).unflatten(-1, self.shape)
 
     def criticise(
-        self, x: Tensor, label: Tensor | None = None, generator: torch.Generator | None = None
+        self, x: Tensor, label: Tensor | None = None, rng: torch.Generator | None = None
     ) -> Tensor:
         """The critic's logits (B,); noise and dropout come from the generator while training."""
         if self.training and self.instance_noise:
-            x = x + self.instance_noise * normal(x.shape, generator)
-        return self.critic(self.with_label(x.flatten(1), label), generator).squeeze(-1)
+            x = x + self.instance_noise * normal(x.shape, rng)
+        return self.critic(self.with_label(x.flatten(1), label), rng).squeeze(-1)
 
     def critic_objective(
-        self, x: Tensor, fake: Tensor, label: Tensor | None, generator: torch.Generator
+        self, x: Tensor, fake: Tensor, label: Tensor | None, rng: torch.Generator
     ) -> Tensor:
         """The critic's loss on real examples and as many fakes; no gradient reaches the maker."""
         both = None if label is None else label.repeat(2)
-        logits = self.criticise(torch.cat([x, fake.detach()]), both, generator)
+        logits = self.criticise(torch.cat([x, fake.detach()]), both, rng)
         return LOSSES[self.loss][0](*logits.chunk(2))
 
     def generator_objective(
-        self, fake: Tensor, label: Tensor | None, generator: torch.Generator
+        self, fake: Tensor, label: Tensor | None, rng: torch.Generator
     ) -> Tensor:
         """The generator's loss on fakes it has made."""
-        return LOSSES[self.loss][1](self.criticise(fake, label, generator))
+        return LOSSES[self.loss][1](self.criticise(fake, label, rng))
 
-    def fakes(self, batch: Batch, generator: torch.Generator) -> tuple[Tensor, Tensor | None]:
+    def fakes(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
         """As many fakes as the batch has rows, and the labels they share with these."""
         label = None if self.classes is None else batch.y
-        return self.generate(normal((len(batch.x), self.latent), generator), label), label
+        return self.generate(normal((len(batch.x), self.latent), rng), label), label
 
     def objectives(self) -> list[Objective]:
         """The critic's loss, then the generator's, each per example."""
 
-        def critic(batch: Batch, generator: torch.Generator) -> Tensor:
-            return self.critic_objective(batch.x, *self.fakes(batch, generator), generator)
+        def critic(batch: Batch, rng: torch.Generator) -> Tensor:
+            return self.critic_objective(batch.x, *self.fakes(batch, rng), rng)
 
-        def maker(batch: Batch, generator: torch.Generator) -> Tensor:
-            return self.generator_objective(*self.fakes(batch, generator), generator)
+        def maker(batch: Batch, rng: torch.Generator) -> Tensor:
+            return self.generator_objective(*self.fakes(batch, rng), rng)
 
         return [
             Objective("critic", list(self.critic.parameters()), critic),
@@ -138,20 +138,18 @@ class GAN(Model):
         return GameUpdate(self, **settings)
 
     @torch.no_grad()
-    def sample(
-        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
         """n new examples (n, *shape), what the generator makes of z ~ N(0, I).
 
         Args:
             n: how many, at least 1.
             label: one label or (n,) labels for a conditional model; refused by the others.
-            generator: on the model's device.
+            rng: on the model's device.
         """
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         labels = self.labels_for(n, label)
         self.eval()
-        return self.generate(normal((n, self.latent), generator), labels)
+        return self.generate(normal((n, self.latent), rng), labels)
 
     @torch.no_grad()
     def belief(self, x: Tensor, label: Tensor | None = None) -> Tensor:
@@ -192,17 +190,17 @@ class GameUpdate(GradientUpdate):
             raise ValueError(f"players must be one or more of {self.names}, got {players!r}")
         self.model, self.players, self.batches_per_update = model, players, critic_steps
 
-    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         model, losses = self.model, {}
         if "generator" not in self.players:
             model.maker.eval()
         for part in _parts(batch, self.batches_per_update):
-            fake, label = model.fakes(part, generator)
+            fake, label = model.fakes(part, rng)
             if "critic" in self.players:
-                loss = model.critic_objective(part.x, fake, label, generator)
+                loss = model.critic_objective(part.x, fake, label, rng)
                 losses["critic"] = self.step(0, loss)
         if "generator" in self.players:
-            losses["generator"] = self.step(1, model.generator_objective(fake, label, generator))
+            losses["generator"] = self.step(1, model.generator_objective(fake, label, rng))
         return losses
 
 

@@ -60,14 +60,14 @@ def e_step(log_joint: Tensor) -> tuple[Tensor, Tensor]:
     return r.div_(total), (most + total.log()).squeeze(1)
 
 
-def far_apart(x: Tensor, count: int, generator: torch.Generator) -> Tensor:
+def far_apart(x: Tensor, count: int, rng: torch.Generator) -> Tensor:
     """`count` rows of x (N, D), each drawn in proportion to its squared distance to those before.
 
     Source: Arthur & Vassilvitskii 2007, "k-means++".
     """
     weight, rows = torch.ones_like(x[:, 0]), []
     for _ in range(count):
-        rows.append(torch.multinomial(weight + 1e-30, 1, generator=generator))
+        rows.append(torch.multinomial(weight + 1e-30, 1, generator=rng))
         distance = (x - x[rows[-1]]).square().sum(1)
         weight = distance if len(rows) == 1 else weight.minimum(distance)
     return x[torch.cat(rows)]
@@ -88,7 +88,7 @@ class GaussianMixture(Model):
         means: (K, *shape) where the components start, those of a class side by side; rows of the
             data, far apart, unless given.
         classes: number of labels for a class-conditional mixture; None for no labels.
-        generator: the model lives on its device.
+        rng: the model lives on its device.
 
     Where pooled = sphere = 0, no update raises the loss, the mean of -log p(x), or of
     -log p(x, y) for labelled rows. Shrinking follows each M step and may raise it.
@@ -107,7 +107,7 @@ class GaussianMixture(Model):
         sphere: float = 1e-3,
         means: Tensor | None = None,
         classes: int | None = None,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         self.components = count("components", components)
@@ -121,7 +121,7 @@ class GaussianMixture(Model):
             wanted = (number, *self.shape)
             raise ValueError(f"means must have shape {wanted}, got {tuple(means.shape)}")
         self.means = means
-        device = generator.device
+        device = rng.device
         start = torch.zeros(number), torch.zeros(number, size), torch.eye(size).repeat(number, 1, 1)
         self.log_pi, self.mu, self.L = (
             nn.Parameter(value.to(device), requires_grad=False) for value in start
@@ -173,19 +173,19 @@ class GaussianMixture(Model):
         """A pass of EM: no learning rate, no batches."""
         return self.em_step
 
-    def em_step(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def em_step(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Update the parameters by EM and shrinkage; the loss, per row, is that before the step."""
         x = self._rows(batch.x)
         y = batch.y if self.classes else None
         if not self.started:
-            self.start(x, y, generator)
+            self.start(x, y, rng)
         log_joint = clamp(self.log_joint(x), y, self.owner)
         r, log_p = e_step(log_joint)
         pi, mu, Sigma = m_step(x, r)
         self.set_parameters(pi, mu, constrain(Sigma, pi, self.covariance, **self.shares))
         return {"negative log likelihood": -log_p.mean()}
 
-    def start(self, x: Tensor, y: Tensor | None, generator: torch.Generator) -> None:
+    def start(self, x: Tensor, y: Tensor | None, rng: torch.Generator) -> None:
         """First parameters, of rows x (N, D) shared out to the nearest of K centres.
 
         With labels y (N,), only labelled rows count. All components start with one covariance,
@@ -195,7 +195,7 @@ class GaussianMixture(Model):
             centres = self._rows(self.means)
         else:
             groups = [x] if y is None else [x[y == label] for label in range(self.classes)]
-            centres = torch.cat([far_apart(rows, self.components, generator) for rows in groups])
+            centres = torch.cat([far_apart(rows, self.components, rng) for rows in groups])
         nearest = clamp(-torch.cdist(x, centres), y, self.owner).argmax(1)
         r = F.one_hot(nearest, len(centres)).to(x)
         pi, mu, Sigma = m_step(x, r if y is None else r * (y >= 0)[:, None])
@@ -231,21 +231,19 @@ class GaussianMixture(Model):
         return (self.predict(test.values) == test.y).float().mean().item()
 
     @torch.no_grad()
-    def sample(
-        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
         """n new examples (n, *shape).
 
         Args:
             n: how many, at least 1.
             label: one label or (n,) labels for a mixture with classes; refused by the others.
-            generator: on the model's device.
+            rng: on the model's device.
         """
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         labels = self.labels_for(n, label)
         log_pi = clamp(self.log_pi.expand(n, -1), labels, self.owner)
-        which = torch.multinomial(log_pi.softmax(1), 1, generator=generator).squeeze(1)
-        x = normal((n, self.mu.shape[1]), generator).to(self.mu)
+        which = torch.multinomial(log_pi.softmax(1), 1, generator=rng).squeeze(1)
+        x = normal((n, self.mu.shape[1]), rng).to(self.mu)
         for component, (mu, L) in enumerate(zip(self.mu, self.L, strict=True)):
             rows = which == component
             x[rows] = mu + x[rows] @ L.T

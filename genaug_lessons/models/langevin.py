@@ -42,7 +42,7 @@ def langevin(
     *,
     step_size: float,
     steps: int,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Iterator[Tensor]:
     """The places (B, *shape) of B chains after each of their steps.
 
@@ -52,14 +52,14 @@ def langevin(
         step_size: a, above 0. For a Gaussian of variance v, the chains settle at the variance
             v / (1 - a / (4 v)), and nowhere from a = 4 v on.
         steps: how many each chain makes, at least 1.
-        generator: draws the noise; where x lives.
+        rng: draws the noise; where x lives.
     """
     step_size, steps = _checked(step_size, steps)
-    check_device(generator, x.device, "places")
+    check_device(rng, x.device, "places")
 
     def states(x: Tensor) -> Iterator[Tensor]:
         for _ in range(steps):
-            noise = normal(tuple(x.shape), generator).to(x.dtype)
+            noise = normal(tuple(x.shape), rng).to(x.dtype)
             x = langevin_step(score, x, noise, step_size=step_size).detach()
             yield x
 
@@ -73,7 +73,7 @@ def annealed_langevin(
     *,
     step_size: float,
     steps: int,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Iterator[Tensor]:
     """The places (B, *shape) of B chains after each step, level of noise by level.
 
@@ -84,19 +84,19 @@ def annealed_langevin(
         step_size: a / sigma^2, the same at every level, above 0 and well below 4. It is
             Song & Ermon's epsilon over the square of the last sigma.
         steps: how many each chain makes at each level, at least 1.
-        generator: draws the noise; where x lives.
+        rng: draws the noise; where x lives.
 
     Source: Song & Ermon 2019, algorithm 1.
     """
     step_size, steps = _checked(step_size, steps)
-    check_device(generator, x.device, "places")
+    check_device(rng, x.device, "places")
     levels = check_levels(sigmas)
 
     def states(x: Tensor) -> Iterator[Tensor]:
         for sigma in levels:
             settings = {"step_size": step_size * sigma**2, "steps": steps}
             at_level = _at_level(score, sigma)
-            for place in langevin(at_level, x, generator=generator, **settings):
+            for place in langevin(at_level, x, rng=rng, **settings):
                 yield place
             x = place
 

@@ -35,7 +35,7 @@ from genaug_lessons.typed import check_types
 class Noise(Protocol):
     """What data are told from: it draws examples and knows its own density."""
 
-    def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, *, rng: torch.Generator) -> Tensor:
         """n examples (n, *shape)."""
 
     def log_density(self, x: Tensor) -> Tensor:
@@ -57,9 +57,9 @@ class UniformNoise:
             raise ValueError(f"low must be below high, got {low} and {high}")
         self.shape = check_shape(shape)
 
-    def sample(self, n: int, *, generator: torch.Generator) -> Tensor:
+    def sample(self, n: int, *, rng: torch.Generator) -> Tensor:
         """n examples (n, *shape)."""
-        return uniform((count("n", n), *self.shape), generator, self.low, self.high)
+        return uniform((count("n", n), *self.shape), rng, self.low, self.high)
 
     def log_density(self, x: Tensor) -> Tensor:
         """log p_n(x) in nats, (B,), for x (B, *shape); -inf outside the box."""
@@ -133,7 +133,7 @@ class EnergyModel(Model):
             anything else with `sample` and `log_density`. The more it is like the data, the more
             there is to learn; where it never is, nothing is learnt. It is not trained.
         ratio: nu, noise examples to each example of data, at least 1.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     Raises:
         ValueError: noise that draws examples of another shape, or is none.
@@ -148,16 +148,16 @@ class EnergyModel(Model):
         hidden: tuple[int, ...] = (128, 128),
         noise: Noise,
         ratio: int = 1,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape)
         hidden, self.ratio = counts("hidden", hidden), count("ratio", ratio)
-        _check_noise(noise, self.shape, generator)
+        _check_noise(noise, self.shape, rng)
         self.seen = getattr(noise, "seen", None)
         # Its functions, not itself: a fitted mixture's parameters are none of this model's.
         self.noise_sample, self.noise_log_density = noise.sample, noise.log_density
-        self.network = mlp((math.prod(self.shape), *hidden, 1), smooth=True, generator=generator)
-        self.log_normaliser = nn.Parameter(torch.zeros((), device=generator.device))
+        self.network = mlp((math.prod(self.shape), *hidden, 1), smooth=True, rng=rng)
+        self.log_normaliser = nn.Parameter(torch.zeros((), device=rng.device))
 
     def energy(self, x: Tensor) -> Tensor:
         """E(x), (B,), for x (B, *shape): lower is likelier."""
@@ -191,21 +191,21 @@ class EnergyModel(Model):
     def objectives(self) -> list[Objective]:
         """The NCE loss with fresh noise, `ratio` examples to each of the batch."""
 
-        def loss(batch: Batch, generator: torch.Generator) -> Tensor:
-            noise = self.noise_sample(self.ratio * len(batch.x), generator=generator)
+        def loss(batch: Batch, rng: torch.Generator) -> Tensor:
+            noise = self.noise_sample(self.ratio * len(batch.x), rng=rng)
             both = self.log_ratio(torch.cat([batch.x, noise.to(batch.x)]))
             return nce_loss(both[: len(batch.x)], both[len(batch.x) :])
 
         return [Objective("noise-contrastive estimation", list(self.parameters()), loss)]
 
 
-def _check_noise(noise: Noise, shape: tuple[int, ...], generator: torch.Generator) -> None:
+def _check_noise(noise: Noise, shape: tuple[int, ...], rng: torch.Generator) -> None:
     if not (hasattr(noise, "sample") and hasattr(noise, "log_density")):
         raise ValueError(
             "noise must draw examples and know its density, as a GaussianMixture or UniformNoise "
             f"does, got {noise!r}"
         )
-    drawn = noise.sample(2, generator=generator)
+    drawn = noise.sample(2, rng=rng)
     if not isinstance(drawn, Tensor) or drawn.shape != (2, *shape):
         found = tuple(drawn.shape[1:]) if isinstance(drawn, Tensor) else type(drawn).__name__
         raise ValueError(f"noise must draw examples of shape {shape}, got {found}")

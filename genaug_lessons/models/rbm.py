@@ -48,7 +48,7 @@ class RBM(Model):
         hidden: number of hidden units H.
         classes: number of labels for a model with label units; None for none.
         visible: "binary" for data in [0, 1], "gaussian" for real data with unit variance.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     A grey value between 0 and 1 is the chance that the binary unit is 1. Each update draws it anew,
     so that training raises the likelihood of binary pictures.
@@ -76,15 +76,15 @@ class RBM(Model):
         *,
         classes: int | None = None,
         visible: str = "binary",
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         self.hidden = hidden = count("hidden", hidden)
         self.visible = choice("visible", visible, ("binary", "gaussian"))
         self.support = "unit" if visible == "binary" else "real"
         self.size = math.prod(self.shape)
-        units, device = self.size + (self.classes or 0), generator.device
-        W = START_STD * normal((hidden, units), generator)
+        units, device = self.size + (self.classes or 0), rng.device
+        W = START_STD * normal((hidden, units), rng)
         self.W = nn.Parameter(W.T)  # stored by columns, which makes an update's products faster
         self.a = nn.Parameter(torch.zeros(units, device=device))
         self.b = nn.Parameter(torch.zeros(hidden, device=device))
@@ -142,33 +142,31 @@ class RBM(Model):
         values = values.sigmoid() if self.visible == "binary" else values
         return values if self.classes is None else torch.cat([values, label.softmax(1)], 1)
 
-    def draw_hidden(self, v: Tensor, generator: torch.Generator) -> Tensor:
+    def draw_hidden(self, v: Tensor, rng: torch.Generator) -> Tensor:
         """h ~ p(h | v), (B, H)."""
-        return bernoulli(self.hidden_mean(v), generator)
+        return bernoulli(self.hidden_mean(v), rng)
 
-    def draw_visible(
-        self, h: Tensor, generator: torch.Generator, label: Tensor | None = None
-    ) -> Tensor:
+    def draw_visible(self, h: Tensor, rng: torch.Generator, label: Tensor | None = None) -> Tensor:
         """v ~ p(v | h), (B, V), the label's units drawn too unless given, (B, C)."""
         values, chances = self._parts(self.visible_mean(h))
         if self.visible == "binary":
-            values = bernoulli(values, generator)
+            values = bernoulli(values, rng)
         else:
-            values = values + normal(values.shape, generator)
+            values = values + normal(values.shape, rng)
         if self.classes is None:
             return values
         if label is None:
-            drawn = torch.multinomial(chances, 1, generator=generator).squeeze(1)
+            drawn = torch.multinomial(chances, 1, generator=rng).squeeze(1)
             label = F.one_hot(drawn, self.classes).to(values)
         return torch.cat([values, label], 1)
 
-    def draw_data(self, x: Tensor, label: Tensor | None, generator: torch.Generator) -> Tensor:
+    def draw_data(self, x: Tensor, label: Tensor | None, rng: torch.Generator) -> Tensor:
         """The states v (B, V) of examples x (B, *shape), grey values drawn as chances of a 1."""
-        return self.to_visible(bernoulli(x, generator) if self.visible == "binary" else x, label)
+        return self.to_visible(bernoulli(x, rng) if self.visible == "binary" else x, label)
 
     @torch.no_grad()
     def gibbs_chain(
-        self, v: Tensor, *, clamp_label: bool = False, generator: torch.Generator
+        self, v: Tensor, *, clamp_label: bool = False, rng: torch.Generator
     ) -> Iterator[Tensor]:
         """The states v (B, V) after one step, two steps, ... without end, from the v given.
 
@@ -176,7 +174,7 @@ class RBM(Model):
         """
         label = self._parts(v)[1] if clamp_label else None
         while True:
-            v = self.draw_visible(self.draw_hidden(v, generator), generator, label)
+            v = self.draw_visible(self.draw_hidden(v, rng), rng, label)
             yield v
 
     @torch.no_grad()
@@ -186,7 +184,7 @@ class RBM(Model):
         *,
         label: int | Tensor | None = None,
         gibbs_steps: int = 100,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """n new examples (n, *shape), each the end of a chain that starts at noise.
 
@@ -198,24 +196,24 @@ class RBM(Model):
             label: one label or (n,) labels, clamped, for a model with label units; refused by the
                 others.
             gibbs_steps: length of the chain, at least 1; the longer, the closer to the model.
-            generator: on the model's device.
+            rng: on the model's device.
         """
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         gibbs_steps, labels = count("gibbs_steps", gibbs_steps), self.labels_for(n, label)
-        v = self.to_visible(self._noise(n, generator), labels)
+        v = self.to_visible(self._noise(n, rng), labels)
         clamp_label = self.classes is not None
-        chain = self.gibbs_chain(v, clamp_label=clamp_label, generator=generator)
+        chain = self.gibbs_chain(v, clamp_label=clamp_label, rng=rng)
         for _ in range(gibbs_steps - 1):
             v = next(chain)
-        return self.to_examples(self.visible_mean(self.draw_hidden(v, generator)))
+        return self.to_examples(self.visible_mean(self.draw_hidden(v, rng)))
 
     def updater(self, **settings) -> "ContrastiveUpdate":
         """Contrastive divergence, persistent or not."""
         return ContrastiveUpdate(self, **settings)
 
-    def _noise(self, n: int, generator: torch.Generator) -> Tensor:
+    def _noise(self, n: int, rng: torch.Generator) -> Tensor:
         shape = (n, self.size)
-        noise = normal(shape, generator)
+        noise = normal(shape, rng)
         return (noise if self.visible == "gaussian" else noise.ge(0)).to(self.W)
 
     def _parts(self, v: Tensor) -> tuple[Tensor, Tensor]:
@@ -254,19 +252,19 @@ class ContrastiveUpdate:
         self.velocity = [torch.zeros_like(each) for each in self.parameters] if momentum else []
 
     @torch.no_grad()
-    def __call__(self, batch: Batch, generator: torch.Generator) -> dict[str, Tensor]:
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         model = self.model
-        v = model.draw_data(batch.x, None if model.classes is None else batch.y, generator)
-        h = self._start(v, generator)
+        v = model.draw_data(batch.x, None if model.classes is None else batch.y, rng)
+        h = self._start(v, rng)
         for _ in range(self.gibbs_steps - 1):
-            h = model.draw_hidden(model.draw_visible(h, generator), generator)
-        both = torch.cat([v, model.draw_visible(h, generator)])  # rows of the data, ends of chains
+            h = model.draw_hidden(model.draw_visible(h, rng), rng)
+        both = torch.cat([v, model.draw_visible(h, rng)])  # rows of the data, ends of chains
         weight = both.new_full((len(both),), 1 / len(v))
         weight[len(v) :] = -1 / len(h)
         inputs = model.hidden_input(both)
         mean = inputs.sigmoid()
         if self.persistent_chains:
-            self.chains = bernoulli(mean[len(v) :], generator)
+            self.chains = bernoulli(mean[len(v) :], rng)
         # softplus(u) = max(u, 0) - log max(p, 1 - p) for p = sigmoid(u), much faster than log1p
         likelier = (mean - 0.5).abs_().add_(0.5)
         gap = weight @ (model.visible_energy(both) - inputs.relu_().sub_(likelier.log_()).sum(1))
@@ -290,12 +288,12 @@ class ContrastiveUpdate:
         """Remember this instead."""
         self.chains, self.velocity = state["chains"], state["velocity"]
 
-    def _start(self, v: Tensor, generator: torch.Generator) -> Tensor:
+    def _start(self, v: Tensor, rng: torch.Generator) -> Tensor:
         """The hidden states that the chains go on from, or start from, at the rows v."""
         if self.chains is not None:
             return self.chains
         rows = torch.arange(self.persistent_chains or len(v), device=v.device) % len(v)
-        return self.model.draw_hidden(v[rows], generator)
+        return self.model.draw_hidden(v[rows], rng)
 
     def _ascend(self, v: Tensor, weighted_h: Tensor, weight: Tensor) -> None:
         """A step up the sum over rows, with weights (rows,), of v'W h + a'v + b'h."""

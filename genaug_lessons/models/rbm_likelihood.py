@@ -62,19 +62,19 @@ def log_partition(model: RBM, *, layer: str | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def exact_states(model: RBM, n: int, *, generator: torch.Generator) -> Tensor:
+def exact_states(model: RBM, n: int, *, rng: torch.Generator) -> Tensor:
     """n independent visible states v (n, V) of the model itself: what an endless chain would draw.
 
     Raises:
         ValueError: a hidden layer above 25 units, whose states cannot be counted.
     """
     n = count("n", n)
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     log_p = -torch.cat(list(_hidden_energies(model))).cpu().double()
     until = log_p.softmax(0).cumsum(0)
-    drawn = torch.searchsorted(until, uniform((n,), generator).cpu().double() * until[-1])
+    drawn = torch.searchsorted(until, uniform((n,), rng).cpu().double() * until[-1])
     h = _bits(drawn.clamp_max(len(until) - 1), model.hidden).to(model.W)
-    return model.draw_visible(h, generator)
+    return model.draw_visible(h, rng)
 
 
 def log_likelihood(
@@ -149,7 +149,7 @@ def annealed_log_partition(
     runs: int = 100,
     betas: Tensor | None = None,
     base: Tensor | None = None,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Annealed:
     """log Z by annealed importance sampling; on average too low, the less so the more betas.
 
@@ -159,7 +159,7 @@ def annealed_log_partition(
         betas: (K,) rising from 0 to 1; 1001 equal steps unless given.
         base: (V,) visible biases a at beta = 0; the model's own unless given. `base_rates` of the
             data is better.
-        generator: on the model's device.
+        rng: on the model's device.
 
     Raises:
         ValueError: betas that do not rise from 0 to 1; runs below 2; a base of another shape.
@@ -167,10 +167,10 @@ def annealed_log_partition(
     Source: Salakhutdinov & Murray 2008, ICML.
     """
     runs = count("runs", runs, 2)
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
-    v = start.draw_visible(start.b.expand(runs, -1), generator)
-    found = _log_z_of(start) + _anneal(model, v, betas, start.a, generator)
+    v = start.draw_visible(start.b.expand(runs, -1), rng)
+    found = _log_z_of(start) + _anneal(model, v, betas, start.a, rng)
     return Annealed(*_log_mean_exp(found), found)
 
 
@@ -181,7 +181,7 @@ def reverse_annealed_log_partition(
     *,
     betas: Tensor | None = None,
     base: Tensor | None = None,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Annealed:
     """log Z by annealing samples of the model back to the base; on average too high.
 
@@ -191,14 +191,14 @@ def reverse_annealed_log_partition(
             has not come to the model's law spoil the bound.
         betas: as for `annealed_log_partition`; they are gone through from 1 to 0.
         base: as for `annealed_log_partition`.
-        generator: on the model's device.
+        rng: on the model's device.
     """
     if v.ndim != 2 or v.shape[1] != len(model.a) or len(v) < 2:
         wanted, got = f"(R, {len(model.a)}) with R above 1", tuple(v.shape)
         raise ValueError(f"v must have shape {wanted}, got {got}")
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
-    found = _log_z_of(start) - _anneal(model, v, betas.flip(0), start.a, generator)
+    found = _log_z_of(start) - _anneal(model, v, betas.flip(0), start.a, rng)
     log_mean, error = _log_mean_exp(-found)
     return Annealed(-log_mean, error, found)
 
@@ -218,9 +218,7 @@ def base_rates(model: RBM, x: Tensor, label: Tensor | None = None) -> Tensor:
 
 
 @torch.no_grad()
-def _anneal(
-    model: RBM, v: Tensor, betas: Tensor, base: Tensor, generator: torch.Generator
-) -> Tensor:
+def _anneal(model: RBM, v: Tensor, betas: Tensor, base: Tensor, rng: torch.Generator) -> Tensor:
     """Log weights (R,): the sum of log p_next(v) - log p_now(v), unnormalised, as v moves along."""
     between, log_weights = deepcopy(model), 0.0
     _temper(between, model, betas[0].item(), base)
@@ -228,7 +226,7 @@ def _anneal(
         now = between.free_energy(v)
         _temper(between, model, beta, base)
         log_weights = log_weights + now - between.free_energy(v)
-        v = between.draw_visible(between.draw_hidden(v, generator), generator)
+        v = between.draw_visible(between.draw_hidden(v, rng), rng)
     return log_weights
 
 

@@ -143,7 +143,7 @@ class ScoreNetwork(Model):
         classes: number of labels for a conditional network; None for an unconditional one.
         support: "unit" for data in [0, 1], where samples are kept, "real" for any; by default
             that of pictures, "unit", for a shape (C, H, W), and "real" for others.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
 
     The network is smooth: sliced and implicit losses hold a derivative, and its own derivative
     would miss what happens at the bends of a ReLU.
@@ -160,7 +160,7 @@ class ScoreNetwork(Model):
         objective: str = "denoising",
         classes: int | None = None,
         support: str | None = None,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         pictures = len(self.shape) == 3
@@ -169,11 +169,11 @@ class ScoreNetwork(Model):
         self.support = choice(
             "support", support or ("unit" if pictures else "real"), ("unit", "real")
         )
-        levels = torch.tensor(self.sigmas, device=generator.device)
+        levels = torch.tensor(self.sigmas, device=rng.device)
         self.register_buffer("levels", levels, persistent=False)
         size = math.prod(self.shape)
         sizes = (size + 1 + (self.classes or 0), *hidden, size)
-        self.network = mlp(sizes, smooth=True, generator=generator)
+        self.network = mlp(sizes, smooth=True, rng=rng)
 
     def score(self, x: Tensor, sigma: float | Tensor, label: Tensor | None = None) -> Tensor:
         """The gradient (B, *shape) of the log density of the data smoothed at level sigma.
@@ -195,13 +195,13 @@ class ScoreNetwork(Model):
         Source: Song & Ermon 2019, eq. 6.
         """
 
-        def loss(batch: Batch, generator: torch.Generator) -> Tensor:
+        def loss(batch: Batch, rng: torch.Generator) -> Tensor:
             x, label = batch.x, None if self.classes is None else batch.y
             count, size = len(self.levels), (len(x),)
-            which = torch.randint(count, size, generator=generator, device=generator.device)
+            which = torch.randint(count, size, generator=rng, device=rng.device)
             sigma = self.levels[which]
-            noise = normal(tuple(x.shape), generator)
-            losses = self.loss(x, sigma, noise, label, generator)
+            noise = normal(tuple(x.shape), rng)
+            losses = self.loss(x, sigma, noise, label, rng)
             return (sigma.square() * losses).mean()
 
         return [Objective(f"{self.objective} score matching", list(self.parameters()), loss)]
@@ -212,7 +212,7 @@ class ScoreNetwork(Model):
         sigma: Tensor,
         noise: Tensor,
         label: Tensor | None,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """The loss (B,) of examples x, each with noise of a level sigma (B,) of its own."""
         spread = sigma.view(-1, *[1] * len(self.shape))
@@ -223,7 +223,7 @@ class ScoreNetwork(Model):
         if self.objective == "denoising":
             return denoising_score_loss(score, x, noise, spread)
         if self.objective == "sliced":
-            directions = normal(tuple(x.shape), generator).sign()
+            directions = normal(tuple(x.shape), rng).sign()
             return sliced_score_loss(score, x + spread * noise, directions)
         return implicit_score_loss(score, x + spread * noise)
 
@@ -235,7 +235,7 @@ class ScoreNetwork(Model):
         label: int | Tensor | None = None,
         steps: int = 20,
         step_size: float = 0.2,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ) -> Tensor:
         """n new examples (n, *shape) by annealed Langevin dynamics, the noise left taken off.
 
@@ -247,18 +247,18 @@ class ScoreNetwork(Model):
             label: one label or (n,) labels for a conditional network; refused by the others.
             steps: of each chain at each level, at least 1.
             step_size: a / sigma^2, above 0 and well below 4.
-            generator: on the model's device.
+            rng: on the model's device.
 
         Source: Song & Ermon 2019, algorithm 1; the last step: Song & Ermon 2020, arXiv:2006.09011.
         """
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         labels = self.labels_for(n, label)
 
         def score(x: Tensor, sigma: float) -> Tensor:
             return self.score(x, sigma, labels)
 
-        x = self.sigmas[0] * normal((n, *self.shape), generator)
-        settings = {"step_size": step_size, "steps": steps, "generator": generator}
+        x = self.sigmas[0] * normal((n, *self.shape), rng)
+        settings = {"step_size": step_size, "steps": steps, "rng": rng}
         chain = annealed_langevin(score, x, self.sigmas, **settings)
         x = deque(chain, maxlen=1).pop()
         x = x + self.sigmas[-1] ** 2 * score(x, self.sigmas[-1])

@@ -86,7 +86,7 @@ class VAE(Model):
         classes: number of labels for a conditional VAE; None for an unconditional one.
         likelihood: "bernoulli" for data in [0, 1], "gaussian" (one learnt variance) for real data.
         beta: weight of the KL term while training; 1 makes the loss the negative ELBO.
-        generator: initial weights are drawn from it; the model lives on its device.
+        rng: initial weights are drawn from it; the model lives on its device.
     """
 
     takes_unlabelled = True
@@ -100,7 +100,7 @@ class VAE(Model):
         classes: int | None = None,
         likelihood: str = "bernoulli",
         beta: float = 1.0,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes)
         self.likelihood = choice("likelihood", likelihood, ("bernoulli", "gaussian"))
@@ -108,10 +108,10 @@ class VAE(Model):
         self.beta, hidden = number("beta", beta, least=0), counts("hidden", hidden)
         self.support = "unit" if likelihood == "bernoulli" else "real"
         size, labels = math.prod(self.shape), self.classes or 0
-        self.encoder = mlp((size + labels, *hidden, 2 * latent), generator=generator)
-        self.decoder = mlp((latent + labels, *reversed(hidden), size), generator=generator)
+        self.encoder = mlp((size + labels, *hidden, 2 * latent), rng=rng)
+        self.decoder = mlp((latent + labels, *reversed(hidden), size), rng=rng)
         if likelihood == "gaussian":
-            self.x_log_var = nn.Parameter(torch.zeros((), device=generator.device))
+            self.x_log_var = nn.Parameter(torch.zeros((), device=rng.device))
 
     def encode(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance, each (B, Z), of q(z|x, label)."""
@@ -156,12 +156,12 @@ class VAE(Model):
         under equal class probabilities.
         """
 
-        def negative_elbo(batch: Batch, generator: torch.Generator) -> Tensor:
+        def negative_elbo(batch: Batch, rng: torch.Generator) -> Tensor:
             if self.classes is None or batch.labelled:
-                noise = normal((len(batch.x), self.latent), generator)
+                noise = normal((len(batch.x), self.latent), rng)
                 label = None if self.classes is None else batch.y
                 return -self.objective_bound(batch.x, label, noise).mean()
-            noise = normal((len(batch.x) * self.classes, self.latent), generator)
+            noise = normal((len(batch.x) * self.classes, self.latent), rng)
             bounds = self.class_bounds(batch.x, noise)
             given = bounds.gather(1, batch.y.clamp_min(0)[:, None]).squeeze(1)
             summed_out = bounds.logsumexp(-1) - math.log(self.classes)
@@ -170,19 +170,17 @@ class VAE(Model):
         return [Objective("negative ELBO", list(self.parameters()), negative_elbo)]
 
     @torch.no_grad()
-    def sample(
-        self, n: int, *, label: int | Tensor | None = None, generator: torch.Generator
-    ) -> Tensor:
+    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
         """n new examples (n, *shape): the decoder's mean at z ~ N(0, I).
 
         Args:
             n: how many, at least 1.
             label: one label or (n,) labels for a conditional model; refused by the others.
-            generator: on the model's device.
+            rng: on the model's device.
         """
-        check_device(generator, self.device, "model")
+        check_device(rng, self.device, "model")
         labels = self.labels_for(n, label)
-        return self.decode(normal((n, self.latent), generator), labels)
+        return self.decode(normal((n, self.latent), rng), labels)
 
     @torch.no_grad()
     def interpolate(

@@ -52,17 +52,17 @@ def importance_weighted_bound(
     label: Tensor | None = None,
     *,
     draws: int,
-    generator: torch.Generator,
+    rng: torch.Generator,
 ) -> Tensor:
     """An unbiased estimate of L_K with K = draws, (B,) in nats, for data x (B, *shape).
 
     Raises:
-        ValueError: draws below 1, or a generator on another device.
+        ValueError: draws below 1, or an rng on another device.
     """
     draws = count("draws", draws)
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     shape = (len(x), model.latent)  # one draw at a time: memory does not grow with K
-    found = [log_weights(model, x, label, normal(shape, generator)) for _ in range(draws)]
+    found = [log_weights(model, x, label, normal(shape, rng)) for _ in range(draws)]
     return importance_weighted(torch.stack(found))
 
 

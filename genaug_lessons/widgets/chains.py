@@ -50,11 +50,11 @@ class Tape(NamedTuple):
 
 @torch.no_grad()
 def record(
-    model: RBM | DBN, labels: Tensor, *, steps: int, held: bool, generator: torch.Generator
+    model: RBM | DBN, labels: Tensor, *, steps: int, held: bool, rng: torch.Generator
 ) -> Tape:
     """Chains of the top RBM that start at noise, each with its label, and their pictures.
 
-    The noise comes first from the generator, so that both tapes of one seed start alike. A step
+    The noise comes first from rng, so that both tapes of one seed start alike. A step
     draws h ~ p(h | v), then v ~ p(v | h). An RBM's picture is the mean of v given the h it was
     drawn from, at first the noise itself; a DBN's comes down from v.
 
@@ -66,38 +66,38 @@ def record(
         labels: (N,) one for each chain.
         steps: T, at least 1.
         held: whether labels stay as they are; else they are drawn like the other units.
-        generator: on the model's device.
+        rng: on the model's device.
 
     Raises:
         ValueError: a model without labels, unknown labels, steps below 1.
     """
     steps = count("steps", steps)
-    check_device(generator, model.device, "model")
+    check_device(rng, model.device, "model")
     *lower, top = model.layers if isinstance(model, DBN) else [model]
     labels = model.labels_for(len(labels), labels)
-    start = top.to_visible(top._noise(len(labels), generator), labels)
-    v, means = _chain(top, start, steps=steps, held=held, generator=generator)
+    start = top.to_visible(top._noise(len(labels), rng), labels)
+    v, means = _chain(top, start, steps=steps, held=held, rng=rng)
     x = (v if lower else means)[..., : top.size]
     if lower:
-        x = descend(lower, x, generator)
+        x = descend(lower, x, rng)
     return Tape(v, v[..., top.size :].argmax(-1), x.unflatten(-1, model.shape))
 
 
 def _chain(
-    top: RBM, v: Tensor, *, steps: int, held: bool, generator: torch.Generator
+    top: RBM, v: Tensor, *, steps: int, held: bool, rng: torch.Generator
 ) -> tuple[Tensor, Tensor]:
     """States (T + 1, N, V) from v (N, V) on, and the means that they were drawn from."""
     states, means = [v], [v]
     label = v[:, top.size :] if held else None
     for _ in range(steps):
-        h = top.draw_hidden(states[-1], generator)
-        states.append(top.draw_visible(h, generator, label))
+        h = top.draw_hidden(states[-1], rng)
+        states.append(top.draw_visible(h, rng, label))
         means.append(top.visible_mean(h))
     return torch.stack(states), torch.stack(means)
 
 
 @torch.no_grad()
-def descend(layers: Sequence[RBM] | nn.ModuleList, h: Tensor, generator: torch.Generator) -> Tensor:
+def descend(layers: Sequence[RBM] | nn.ModuleList, h: Tensor, rng: torch.Generator) -> Tensor:
     """Mean visible units (T, N, V) of the lowest layer under hidden states h (T, N, H) of the last.
 
     Each layer between draws one number for each unit of each chain, the same at all T steps.
@@ -105,7 +105,7 @@ def descend(layers: Sequence[RBM] | nn.ModuleList, h: Tensor, generator: torch.G
     steps, chains, _ = h.shape
     mean = layers[-1].visible_mean(h.flatten(0, 1))
     for layer in reversed(layers[:-1]):
-        chance = uniform((chains, layer.hidden), generator).repeat(steps, 1)
+        chance = uniform((chains, layer.hidden), rng).repeat(steps, 1)
         mean = layer.visible_mean((chance < mean).to(mean))
     return mean.unflatten(0, (steps, chains))
 
@@ -133,7 +133,7 @@ class ChainsExplorer(Explorer):
         self.labels, self.tapes, self.read = torch.arange(model.classes), {}, {}
         for held in WORDS:
             rng = generator(seed, model.device)
-            tape = record(model, self.labels, steps=steps, held=held, generator=rng)
+            tape = record(model, self.labels, steps=steps, held=held, rng=rng)
             read = judge.predict(tape.x.flatten(0, 1).to(judge.device))
             self.read[held] = read.unflatten(0, tape.label.shape).cpu()
             self.tapes[held] = Tape(*(each.cpu() for each in tape))

@@ -75,12 +75,10 @@ class Game:
         **settings,
     ):
         rng, points, noise = spawn(generator(seed), 3)
-        self.model = GAN(2, **{**SMALL, **settings}, generator=rng)
-        self.x = plane.sample(POINTS, generator=points).x
+        self.model = GAN(2, **{**SMALL, **settings}, rng=rng)
+        self.x = plane.sample(POINTS, rng=points).x
         self.z = normal((SHOWN, self.model.latent), noise)
-        self.training = training_steps(
-            self.model, self.x, steps=steps, generator=rng, players=players
-        )
+        self.training = training_steps(self.model, self.x, steps=steps, rng=rng, players=players)
 
 
 def twin(**arguments) -> Figure:

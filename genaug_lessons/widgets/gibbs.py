@@ -39,11 +39,11 @@ class Moment(NamedTuple):
 
 
 @torch.no_grad()
-def half_step(model: RBM, now: Moment, generator: torch.Generator) -> Moment:
+def half_step(model: RBM, now: Moment, rng: torch.Generator) -> Moment:
     """The layer whose turn it is drawn anew: v after h, h after anything else."""
     if now.how == HIDDEN:
-        return Moment(model.draw_visible(now.h[None], generator)[0], now.h, VISIBLE)
-    return Moment(now.v, model.draw_hidden(now.v[None], generator)[0], HIDDEN)
+        return Moment(model.draw_visible(now.h[None], rng)[0], now.h, VISIBLE)
+    return Moment(now.v, model.draw_hidden(now.v[None], rng)[0], HIDDEN)
 
 
 def all_states(units: int, like: Tensor) -> Tensor:
@@ -157,7 +157,7 @@ class GibbsExplorer(Explorer):
 
     def _begin(self) -> None:
         self.history, self.marks = [self._start()], []
-        self.generator = generator(self.seed, self.model.device)
+        self.rng = generator(self.seed, self.model.device)
 
     def _button(self, name: str, action: Callable[[], None]) -> ipywidgets.Button:
         button = ipywidgets.Button(description=name, layout={"width": "7em"})
@@ -176,7 +176,7 @@ class GibbsExplorer(Explorer):
 
     def _walk(self, half_steps: int) -> None:
         for _ in range(half_steps):
-            self.history.append(half_step(self.model, self.history[-1], self.generator))
+            self.history.append(half_step(self.model, self.history[-1], self.rng))
 
     def _step(self) -> None:
         self._walk(1 if self.history[-1].how == HIDDEN else 2)

@@ -1,6 +1,6 @@
 """Live training: any `Training` of the package, run from buttons while the notebook stays free.
 
-    live = LiveTraining(training_steps(model, digits, steps=2000, generator=rng))
+    live = LiveTraining(training_steps(model, digits, steps=2000, rng=rng))
     live  # shows the dashboard
     live.run(500)  # the same steps in the foreground, without a browser
 

@@ -37,19 +37,19 @@ class Moment(NamedTuple):
 
 
 def em_path(
-    points: Tensor, components: int, covariance: str, *, passes: int, generator: torch.Generator
+    points: Tensor, components: int, covariance: str, *, passes: int, rng: torch.Generator
 ) -> list[Moment]:
     """The mixture before the first pass over points (N, 2) and after each; nothing is shrunk.
 
     It ends early where a component has collapsed: its covariance would be singular.
     """
     kind = {"components": components, "covariance": covariance, "sphere": 0.0}
-    model = GaussianMixture(2, **kind, generator=generator)
-    model.start(points, None, generator)
+    model = GaussianMixture(2, **kind, rng=rng)
+    model.start(points, None, rng)
     path = [moment(model, points)]
     for _ in range(passes):
         try:
-            model.em_step(Batch(points), generator)
+            model.em_step(Batch(points), rng)
         except ValueError:
             break
         path.append(moment(model, points))
@@ -113,7 +113,7 @@ class MixtureExplorer(Explorer):
         chosen = self.count.value, self.kind.value
         if chosen not in self.paths:
             rng = generator(self.seed, self.points.device)
-            self.paths[chosen] = em_path(self.points, *chosen, passes=self.passes, generator=rng)
+            self.paths[chosen] = em_path(self.points, *chosen, passes=self.passes, rng=rng)
         return self.paths[chosen]
 
     def draw(self) -> tuple[Figure, str]:

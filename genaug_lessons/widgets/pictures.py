@@ -75,7 +75,7 @@ def mosaic(images: Tensor, columns: int, gap: int = 1) -> Tensor:
 
 def _sample(model: Model, count: int, seed: int) -> Tensor:
     labels = None if model.classes is None else torch.arange(count) % model.classes
-    return model.sample(count, label=labels, generator=generator(seed, model.device)).detach()
+    return model.sample(count, label=labels, rng=generator(seed, model.device)).detach()
 
 
 check_types(__name__)

@@ -54,7 +54,7 @@ class WalkingExplorer(FieldExplorer):
         toy: a distribution of the plane.
         model: a score network of shape 2 trained on it, without labels.
         extent: the plane is shown from -extent to extent.
-        generator: draws where walkers start and the noise of their steps; on the model's device.
+        rng: draws where walkers start and the noise of their steps; on the model's device.
 
     Raises:
         ValueError: a network of another shape, or with labels.
@@ -66,7 +66,7 @@ class WalkingExplorer(FieldExplorer):
         model: ScoreNetwork,
         *,
         extent: float = 4.0,
-        generator: torch.Generator,
+        rng: torch.Generator,
     ):
         extent = number("extent", extent, above=0)
         if model.shape != (2,) or model.classes is not None:
@@ -74,9 +74,9 @@ class WalkingExplorer(FieldExplorer):
                 "model must be a score network of shape (2,) without labels, "
                 f"got shape {model.shape} and classes={model.classes}"
             )
-        self.noises = normal((MOST_STEPS, WALKERS, 2), generator)
+        self.noises = normal((MOST_STEPS, WALKERS, 2), rng)
         self.usual = {
-            sigma: self._height(toy, sigma, toy.smoothed(sigma).sample(4000, generator=generator).x)
+            sigma: self._height(toy, sigma, toy.smoothed(sigma).sample(4000, rng=rng).x)
             for sigma in model.sigmas
         }
         self.shaken = ipywidgets.Checkbox(True, description="walkers' own noise", **WIDE)
@@ -95,7 +95,7 @@ class WalkingExplorer(FieldExplorer):
         super().__init__(
             toy,
             pairs,
-            starts=uniform((WALKERS, 2), generator, -extent, extent),
+            starts=uniform((WALKERS, 2), rng, -extent, extent),
             most_steps=MOST_STEPS,
             trails=TRAILS,
             extent=extent,

@@ -31,7 +31,7 @@ from genaug_lessons.random import generator, normal
 from genaug_lessons.training import training_steps
 from genaug_lessons.widgets import LiveTraining
 
-split, times = data.split(data.digits(), labels_per_class=20, draw=0), []
+split, times = data.split(data.digits(), labels_per_class=20, repeat=0), []
 
 def timed(batches):
     for batch in batches:
