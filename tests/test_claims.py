@@ -1,6 +1,7 @@
 """Every lesson's claims have been counted over twenty seeds, for the code it has now."""
 
 import json
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -106,6 +107,16 @@ def test_command_counts_how_often_each_claim_held(tmp_path, options, fails, says
     assert bool(ran.returncode) == fails
 
 
+@pytest.mark.parametrize(
+    "option",
+    [["--reword", "a=b"], ["--redrawn"], ["--carry", "HEAD", "--reword", "a"]],
+)
+def test_a_wrong_word_for_a_change_is_told(tmp_path, option):
+    path = tmp_path / "lesson.ipynb"
+    write(notebook("SEED = 0\nLIMIT = 1", LESSON), path)
+    assert re.search("to --carry has changed|must be NAME=VALUE", run_claims(path, *option).stderr)
+
+
 @pytest.mark.parametrize("option", [["--first", "1"], ["--setting", "LIMIT=2"], ["--seeds", "1"]])
 def test_only_the_lesson_as_it_stands_makes_a_record(tmp_path, option):
     path = tmp_path / "lesson.ipynb"
@@ -183,14 +194,29 @@ def test_pictures_have_to_be_the_same_to_be_carried():
         v4.new_code_cell(outputs=[v4.new_output("display_data", {"image/png": png})])
         for png in ("iVBORw0", "iVBORw1")
     )
-    assert claims.everything(drawn) == claims.everything(drawn) != claims.everything(other)
+    strict, lenient = (
+        [claims.everything(cell, {}, redrawn) for cell in (drawn, drawn, other)]
+        for redrawn in (False, True)
+    )
+    assert strict[0] == strict[1] != strict[2]
+    assert lenient[0] == lenient[1] == lenient[2]
+
+
+def test_only_whole_words_are_reworded_wherever_they_stand():
+    kept = {"draws a draw": 3, "outputs": [{"stdout": ["12 draws, redraws"]}], "none": None}
+    told = claims.reworded(kept, {"draws": "repeats", "a draw": "one"})
+    assert told == {
+        "repeats one": 3,
+        "outputs": [{"stdout": ["12 repeats, redraws"]}],
+        "none": None,
+    }
 
 
 def test_a_change_that_leaves_every_output_alone_carries_its_record_over(repository):
     _, path = repository
     before = claims.record_of(path)
     rewrite(path, "SEED / 10", "0.1 * SEED")
-    claims.carry(path, "HEAD")
+    claims.carry(path, "HEAD", {}, redrawn=False)
     assert claims.record_of(path) == before | {"hash": claims.source_hash(lesson.read(path))}
     assert claims.record_of(path)["hash"] != before["hash"]
 
@@ -200,15 +226,35 @@ def test_any_other_change_does_not(repository):
     before = claims.record_of(path)
     rewrite(path, "START +", "START + 0.01 +")
     with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
-        claims.carry(path, "HEAD")
+        claims.carry(path, "HEAD", {}, redrawn=False)
     assert claims.record_of(path) == before
+
+
+def test_changed_words_are_named_to_be_carried(repository):
+    _, path = repository
+    rewrite(path, "always", "ever")
+    with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
+        claims.carry(path, "HEAD", {}, redrawn=False)
+    claims.carry(path, "HEAD", {"always": "ever"}, redrawn=False)
+    content = claims.record_of(path)
+    assert content["claims"] == {"ever 0.50 took 3 ms": 1, "ever 0.60 took 3 ms": 1}
+    assert content["outputs"] == [{"stdout": ["holds: ever 0.60 took DURATION\n"]}]
+    assert content["hash"] == claims.source_hash(lesson.read(path))
+
+
+def test_a_number_cannot_hide_behind_changed_words(repository):
+    _, path = repository
+    rewrite(path, "always", "ever")
+    rewrite(path, "START +", "START + 0.01 +")
+    with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
+        claims.carry(path, "HEAD", {"always": "ever"}, redrawn=False)
 
 
 def test_a_package_that_changed_beside_the_lesson_is_noticed(repository):
     folder, path = repository
     (folder / "aside.py").write_text("START = 0.52\n")
     with pytest.raises(ValueError, match="lesson puts out something else than in HEAD"):
-        claims.carry(path, "HEAD")
+        claims.carry(path, "HEAD", {}, redrawn=False)
 
 
 def test_a_record_of_another_lesson_is_not_carried(repository):
@@ -216,4 +262,4 @@ def test_a_record_of_another_lesson_is_not_carried(repository):
     content = claims.record_of(path)
     claims.write_record(path, content | {"hash": "of something else"})
     with pytest.raises(ValueError, match="lesson in HEAD is not the lesson on record"):
-        claims.carry(path, "HEAD")
+        claims.carry(path, "HEAD", {}, redrawn=False)

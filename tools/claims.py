@@ -2,7 +2,7 @@
 
     python tools/claims.py notebooks/00_start_here.ipynb --seeds 20
     python tools/claims.py notebooks/*.ipynb --seeds 1 --first 1 --check
-    python tools/claims.py notebooks/00_start_here.ipynb --carry HEAD
+    python tools/claims.py notebooks/00_start_here.ipynb --carry HEAD --reword draws=repeats
 
 A lesson states a claim with `claim(sentence, condition)`, which prints whether it holds. Here the
 lesson runs once for each seed, two runs at a time, with the line `SEED = 0` of its settings cell
@@ -14,7 +14,9 @@ claims are not about: `--setting 'SET="mnist"'` replaces any other line of the s
 
 `--carry` is for a change that leaves every output as it was, a renamed argument say. It runs the
 lesson as it was in a commit and as it is now, both on this machine; where all outputs are the same
-it hands the commit's record on.
+it hands the commit's record on. Words that changed, and nothing else, are named by `--reword`: they
+are replaced in the commit's outputs and in its record before the two are compared. Pictures show
+words, too; `--redrawn` lets them differ, for someone who has looked at them.
 """
 
 import argparse
@@ -160,8 +162,25 @@ def checkout(commit: str):
             subprocess.run([*git, "remove", "--force", folder], check=True)
 
 
-def carry(path: Path, commit: str) -> None:
+def reworded(value, words: dict[str, str]):
+    """A record, or a part of one, with these words replaced wherever they stand as words."""
+    if isinstance(value, str):
+        for word, new in words.items():
+            value = re.sub(rf"\b{re.escape(word)}\b", lambda _, new=new: new, value)
+        return value
+    if isinstance(value, dict):
+        return {reworded(key, words): reworded(held, words) for key, held in value.items()}
+    return [reworded(part, words) for part in value] if isinstance(value, list | tuple) else value
+
+
+def carry(path: Path, commit: str, words: dict[str, str], redrawn: bool) -> None:
     """Hand the record of a lesson in a commit on to the lesson as it is now.
+
+    Args:
+        path: of the lesson.
+        commit: that has the lesson of the record.
+        words: word -> what stands in its place now.
+        redrawn: whether pictures may differ.
 
     Raises:
         ValueError: the commit's lesson is not the one on record, or an output differs.
@@ -172,19 +191,24 @@ def carry(path: Path, commit: str) -> None:
             raise ValueError(f"{path.stem} in {commit} is not the lesson on record")
         old = executed(folder / place, {}, {"PYTHONPATH": str(folder)})
     new = executed(path, {}, {})
-    before, now = (list(map(everything, cells_with_outputs(book))) for book in (old, new))
+    before = [everything(cell, words, redrawn) for cell in cells_with_outputs(old)]
+    cells = cells_with_outputs(new)
+    now = [everything(cell, {}, redrawn) for cell in cells]
     if before != now:
         changed = [
-            first_line(cell) for cell in cells_with_outputs(new) if everything(cell) not in before
+            first_line(cell) for cell, out in zip(cells, now, strict=True) if out not in before
         ]
         raise ValueError(f"{path.stem} puts out something else than in {commit}: {changed}")
+    content["claims"] = reworded(content["claims"], words)
+    content["outputs"] = reworded(content["outputs"], words)
     write_record(path, content | {"hash": source_hash(new)})
 
 
-def everything(cell) -> tuple[compare.Texts, list[str]]:
-    """All that a cell put out: its texts and its pictures, to the last bit."""
+def everything(cell, words: dict[str, str], redrawn: bool) -> tuple[list, list[str]]:
+    """All that a cell put out: its texts, reworded, and its pictures, to the last bit."""
     shown = [output.get("data", {}).get("image/png") for output in cell.outputs]
-    return compare.texts(cell.outputs), [picture for picture in shown if picture]
+    pictures = [] if redrawn else [picture for picture in shown if picture]
+    return reworded(compare.texts(cell.outputs), words), pictures
 
 
 def main() -> None:
@@ -198,16 +222,22 @@ def main() -> None:
     parser.add_argument("--check", action="store_true", help="record nothing")
     parser.add_argument("--allow-different", action="store_true", help="claims need not hold")
     parser.add_argument("--carry", metavar="COMMIT", help="hand its records on")
+    parser.add_argument("--reword", action="append", default=[], metavar="OLD=NEW")
+    parser.add_argument("--redrawn", action="store_true", help="pictures may differ")
     args = parser.parse_args()
-    if malformed := [setting for setting in args.setting if "=" not in setting]:
-        parser.error(f"--setting must be NAME=VALUE, got {malformed[0]!r}")
+    for name in ("setting", "reword"):
+        if malformed := [value for value in getattr(args, name) if "=" not in value]:
+            parser.error(f"--{name} must be NAME=VALUE, got {malformed[0]!r}")
+    if (args.reword or args.redrawn) and not args.carry:
+        parser.error("--reword and --redrawn say how a lesson to --carry has changed")
     plain = not (args.setting or args.first or args.processor != processors.PLAIN)
     if not args.check and not args.carry and not (plain and args.seeds > RECORDED_SEED):
         parser.error("a record is for the lesson as it stands, from seed 0 on: add --check")
     try:
         if args.carry:
             for path in args.lessons:
-                carry(path, args.carry)
+                words = dict(pair.split("=", 1) for pair in args.reword)
+                carry(path, args.carry, words, args.redrawn)
         else:
             count_all(args)
     except (CellExecutionError, ValueError, OSError, subprocess.CalledProcessError) as error:
