@@ -3,5 +3,5 @@
 from genaug_lessons import data, machine
 
 if __name__ == "__main__":
-    for name, found in [*machine.report(), *data.reachable().items()]:
-        print(f"{name:<28} {found}")
+    for name, state in [*machine.report(), *data.reachable().items()]:
+        print(f"{name:<28} {state}")

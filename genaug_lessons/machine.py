@@ -115,13 +115,13 @@ def _fastest_ms(settings: Iterable, prepare: Callable, repeats: int) -> dict:
     """
     times = {setting: [] for setting in settings}
     for _ in range(repeats):
-        for setting, found in times.items():
+        for setting, measured in times.items():
             work = prepare(setting)
             work()
             start = time.perf_counter()
             work()
-            found.append((time.perf_counter() - start) * 1e3)
-    return {setting: min(found) for setting, found in times.items()}
+            measured.append((time.perf_counter() - start) * 1e3)
+    return {setting: min(measured) for setting, measured in times.items()}
 
 
 def report() -> list[tuple[str, str]]:

@@ -108,16 +108,16 @@ def histories(curves: Mapping[str, Sequence[float]], *, ylabel: str, xlabel: str
     if not curves or not all(map(len, curves.values())):
         raise ValueError("curves must hold at least one value for each name, and one name")
     figure, axis = plt.subplots(figsize=(6, 3))
-    said, lines, longest = [], [], max(map(len, curves.values()))
+    words, lines, longest = [], [], max(map(len, curves.values()))
     for (name, values), colour, dash in zip(curves.items(), cycle(COLOURS), cycle(LINES)):
         span = max(1, len(values) // 100)
         kept = np.asarray(values[: len(values) // span * span]).reshape(-1, span)
         steps = span * (np.arange(len(kept)) + 1)
         lines += axis.plot(steps, kept.mean(1), linestyle=dash, color=colour)
-        said.append(f"{name} from {values[0]:.3g} to {kept[-1].mean():.3g}")
+        words.append(f"{name} from {values[0]:.3g} to {kept[-1].mean():.3g}")
     axis.set(xlabel=xlabel, ylabel=ylabel)
     _legend(axis, dict(zip(curves, lines, strict=True)))
-    return show(figure, f"{ylabel} over {longest} {xlabel}s: {', '.join(said)}")
+    return show(figure, f"{ylabel} over {longest} {xlabel}s: {', '.join(words)}")
 
 
 def curves(
@@ -141,9 +141,9 @@ def curves(
         [lines[name]] = axis.plot(at, measured, color=colour, linestyle=dash, marker=marker)
     axis.set(xlabel=xlabel, ylabel=ylabel)
     _legend(axis, lines)
-    said = (f"{name} from {each[0]:.3g} to {each[-1]:.3g}" for name, each in values.items())
+    words = (f"{name} from {line[0]:.3g} to {line[-1]:.3g}" for name, line in values.items())
     where = f"{xlabel} from {at[0]:.3g} to {at[-1]:.3g}"
-    return show(figure, f"{ylabel} over {where}: {', '.join(said)}")
+    return show(figure, f"{ylabel} over {where}: {', '.join(words)}")
 
 
 def plane(extent: float, points: int = 120) -> Tensor:
@@ -201,16 +201,16 @@ def samples(points: Mapping[str, Tensor], *, axes: tuple[str, str] = ("$x_1$", "
         axes: what is along the two axes.
     """
     figure, axis = plt.subplots(figsize=(4.2, 3.8))
-    said, sets = [], {}
+    words, sets = [], {}
     for (name, x), colour, marker in zip(points.items(), cycle(COLOURS), cycle(MARKERS)):
         if x.ndim != 2 or x.shape[1] != 2:
             raise ValueError(f"points must be (N, 2) for each name, got {name}: {tuple(x.shape)}")
         x = x.detach().cpu()
         sets[name] = axis.scatter(*x.T.numpy(), s=14, c=colour, marker=marker, alpha=0.7)
-        said.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")
+        words.append(f"{name}: {len(x)} around ({x[:, 0].mean():.2f}, {x[:, 1].mean():.2f})")
     axis.set(xlabel=axes[0], ylabel=axes[1], aspect="equal")
     _legend(axis, sets, loc="upper left", bbox_to_anchor=(1, 1))
-    return show(figure, f"points in the plane, {'; '.join(said)}")
+    return show(figure, f"points in the plane, {'; '.join(words)}")
 
 
 def layers(networks: Mapping[str, str]) -> str:
@@ -222,8 +222,8 @@ def layers(networks: Mapping[str, str]) -> str:
     """
     if not networks:
         raise ValueError("networks must hold at least one network")
-    most = max(len(network.split()[::2]) for network in networks.values())
-    size = (1.9 * len(networks), most)
+    tallest = max(len(network.split()[::2]) for network in networks.values())
+    size = (1.9 * len(networks), tallest)
     figure, axes = plt.subplots(1, len(networks), figsize=size, squeeze=False)
     for axis, (name, network) in zip(axes.flat, networks.items(), strict=True):
         names, links = network.split()[::2], network.split()[1::2]
@@ -236,11 +236,11 @@ def layers(networks: Mapping[str, str]) -> str:
             for x in _UNITS:
                 line = {"arrowstyle": _HEADS[link], "linewidth": 1.5}
                 axis.annotate("", (x, height + 0.8), (x, height + 0.2), arrowprops=line)
-        axis.set(xlim=(-1.6, 2.4), ylim=(-0.4, most - 0.6))
+        axis.set(xlim=(-1.6, 2.4), ylim=(-0.4, tallest - 0.6))
         axis.set_title(name.replace(" ", "\n", 1), parse_math=False)
         axis.set_axis_off()
-    said = "; ".join(f"{name}: {network}" for name, network in networks.items())
-    return show(figure, f"{len(networks)} networks, from the lowest layer up: {said}")
+    words = "; ".join(f"{name}: {network}" for name, network in networks.items())
+    return show(figure, f"{len(networks)} networks, from the lowest layer up: {words}")
 
 
 def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) -> str:
@@ -260,16 +260,16 @@ def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) ->
     axis.set_xlabel(xlabel)
     axis.set_ylim(len(effects) - 0.5, -0.7)
     axis.spines[["top", "right"]].set_visible(False)
-    said = [
+    words = [
         f"{name} {mean:+.1f} [{low:+.1f}, {high:+.1f}]"
         for name, (mean, low, high) in effects.items()
     ]
-    return show(figure, f"{xlabel}: {'; '.join(said)}")
+    return show(figure, f"{xlabel}: {'; '.join(words)}")
 
 
-def _legend(axis: Axes, drawn: Mapping[str, Artist], **place) -> None:
+def _legend(axis: Axes, drawn: Mapping[str, Artist], **position) -> None:
     """A legend of what was drawn, by name; matplotlib would leave out names that begin with _."""
-    legend = axis.legend(drawn.values(), map(str, range(len(drawn))), **place)
+    legend = axis.legend(drawn.values(), map(str, range(len(drawn))), **position)
     for text, name in zip(legend.get_texts(), drawn, strict=True):
         text.set(text=name, parse_math=False)
 

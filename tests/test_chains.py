@@ -252,11 +252,11 @@ def test_the_sentence_counts_what_is_read_and_what_labels_hold(chains, step):
     said = (
         f"After {steps} of Gibbs sampling, label held: a judge reads {right} of 3 pictures as the"
     )
-    assert chains.said.value == f"{said} label asked for."
+    assert chains.caption.value == f"{said} label asked for."
     chains.held.value = False
     right = counted(chains, False, step)
     kept = sum(label == k for k, label in enumerate(chains.tapes[False].label[step].tolist()))
-    assert chains.said.value == (
+    assert chains.caption.value == (
         f"After {steps} of Gibbs sampling, label let go: a judge reads {right} of 3 pictures as "
         f"the label asked for, and the label units of {kept} of 3 chains hold it."
     )
@@ -280,7 +280,7 @@ def captions(chains, held, step):
 @pytest.mark.parametrize("step", [0, 1, 17, 30])
 def test_the_chosen_pictures_stand_between_what_was_asked_and_what_is_read(chains, held, step):
     chains.held.value, chains.step.value = held, step
-    axis = chains.draw()[0].axes[0]
+    axis = chains.render()[0].axes[0]
     expected = mosaic(chains.tapes[held].x[step], CLASSES).permute(1, 2, 0)
     assert np.array_equal(shown_pictures(axis), expected)
     assert (axis.images[0].get_clim(), axis.images[0].get_interpolation()) == ((0, 1), "nearest")
@@ -302,7 +302,7 @@ def test_wrong_readings_are_crossed_out_and_right_ones_are_not(chains):
 @pytest.mark.parametrize("step", [0, 13, 30])
 def test_curves_are_the_shares_read_as_asked_at_every_step(chains, step):
     chains.step.value = step
-    axis = chains.draw()[0].axes[1]
+    axis = chains.render()[0].axes[1]
     held, let_go, mark = axis.lines
     for line, which in ((held, True), (let_go, False)):
         expected = [100 * counted(chains, which, at) / 3 for at in range(31)]
@@ -329,18 +329,18 @@ def test_controls_only_look_up(chains, monkeypatch):
     for owner, names in ((RBM, ("hidden_input", "visible_input")), (Classifier, ("forward",))):
         for name in names:
             monkeypatch.setattr(owner, name, busy)
-    picture, said = chains.picture.value, chains.said.value
+    picture, said = chains.picture.value, chains.caption.value
     chains.step.value = 20
     after = chains.picture.value
-    assert after != picture and chains.said.value != said
+    assert after != picture and chains.caption.value != said
     chains.held.value = False
-    assert chains.picture.value != after and "let go" in chains.said.value
+    assert chains.picture.value != after and "let go" in chains.caption.value
     chains.still()
 
 
 def test_every_move_of_a_control_draws_once(chains):
-    drawn, draw = [], chains.draw
-    chains.draw = lambda: drawn.append((chains.step.value, chains.held.value)) or draw()
+    drawn, draw = [], chains.render
+    chains.render = lambda: drawn.append((chains.step.value, chains.held.value)) or draw()
     chains.step.value = 4
     chains.held.value = False
     assert drawn == [(4, True), (4, False)]
@@ -380,7 +380,7 @@ def test_controls_are_named_and_the_play_button_moves_the_slider(chains):
 def test_twin_shows_moments_with_the_label_held_the_last_let_go_and_the_curves(steps, moments):
     chains = ChainsExplorer(made("a DBN of two layers"), judging(), steps=steps)
     chains.step.value, chains.held.value = 1, False
-    *rows, curves = chains.twin().axes
+    *rows, curves = chains.static_figure().axes
     kinds = [(True, step) for step in moments] + [(False, steps)]
     for axis, (held, step) in zip(rows, kinds, strict=True):
         expected = mosaic(chains.tapes[held].x[step], CLASSES).permute(1, 2, 0)
@@ -412,7 +412,7 @@ def test_colours_are_shown_as_they_are(name):
     model = made(name, shape=SHAPES["colour"])
     chains = ChainsExplorer(model, judging(SHAPES["colour"]), steps=3)
     chains.step.value = 2
-    axis = chains.draw()[0].axes[0]
+    axis = chains.render()[0].axes[0]
     shown = shown_pictures(axis)
     assert shown.shape == (2, 5, 3)
     assert [text.xy[0] for text in axis.texts] == list(axis.get_xticks()) == [0, 2, 4]
@@ -425,12 +425,12 @@ def test_standardised_pixels_are_black_two_standard_deviations_below_the_mean():
     chains = ChainsExplorer(made("an RBM", visible="gaussian"), judging(), steps=1)
     values = torch.tensor([[-2.0, -1], [0, 2], [5, -5]]).view(3, 1, 1, 2).expand(3, 1, 2, 2)
     chains.tapes[True].x[0] = values
-    shown = shown_pictures(chains.draw()[0].axes[0])[0, :, 0]
+    shown = shown_pictures(chains.render()[0].axes[0])[0, :, 0]
     assert np.allclose(shown, [0, 0.25, 0.5, 0.5, 1, 0.5, 1, 0])
     chains.close()
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(chains, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(chains, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     chains._ipython_display_()

@@ -137,7 +137,7 @@ def test_bad_input_is_refused():
 def test_a_slider_back_at_its_middle_but_for_rounding_says_so(changes):
     changes.sliders["size"].value = 100 - 1e-9
     changes.sliders["noise"].value = 0.05
-    assert changes.said.value.startswith("Label 4, noise 0.05 standard deviation: taken for")
+    assert changes.caption.value.startswith("Label 4, noise 0.05 standard deviation: taken for")
 
 
 def test_numbers_beside_the_sliders_are_short(changes):
@@ -151,19 +151,19 @@ def test_numbers_beside_the_sliders_are_short(changes):
 
 @pytest.mark.parametrize("name", [*MOVED, "which"])
 def test_moving_any_control_redraws_the_picture_and_its_sentence(changes, name):
-    before, said = pixels(changes.picture.value), changes.said.value
+    before, said = pixels(changes.picture.value), changes.caption.value
     assert ", as it is: taken for" in said
     if name == "which":
         changes.which.value = 2
-        assert changes.said.value.startswith("Label 6, as it is")
+        assert changes.caption.value.startswith("Label 6, as it is")
     else:
         changes.sliders[name].value = MOVED[name]
-        assert f"Label 4, {name} {MOVED[name]}" in changes.said.value
+        assert f"Label 4, {name} {MOVED[name]}" in changes.caption.value
     after = pixels(changes.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
     asked = {} if name == "which" else {name: MOVED[name]}
     exact = changed(changes.pictures[changes.which.value][None], **asked)
-    assert np.array_equal(changes.draw()[0].axes[0].images[0].get_array(), exact[0, 0])
+    assert np.array_equal(changes.render()[0].axes[0].images[0].get_array(), exact[0, 0])
 
 
 def test_picture_bars_and_sentence_are_the_judges_on_all_changes_together(changes):
@@ -172,7 +172,7 @@ def test_picture_bars_and_sentence_are_the_judges_on_all_changes_together(change
     picture = changed(changes.pictures, rotation=90, noise=0.2)
     exact = changed(changes.pictures[1:2], rotation=90, noise=0.2)
     chances = changes.model.log_probs(exact)[0].exp()
-    figure, said = changes.draw()
+    figure, said = changes.render()
     assert picture.shape == changes.pictures.shape
     [shown] = figure.axes[0].images
     np.testing.assert_array_equal(shown.get_array(), exact[0, 0])
@@ -204,7 +204,7 @@ def test_survivors_are_the_pictures_that_keep_their_label(changes):
 
 
 def test_twin_shows_the_first_picture_under_each_change_with_its_verdict_and_its_bar(changes):
-    axes = [axis for axis in changes.twin().axes if axis.axison]
+    axes = [axis for axis in changes.static_figure().axes if axis.axison]
     values = [(name, value) for name, change in CHANGES.items() for value in change.shown]
     values += [("mirror", value) for value in MIRRORS[1:]]
     label = changes.labels[0].item()
@@ -230,10 +230,10 @@ def test_wide_pictures_in_colour_are_shown_whole_with_a_bar_as_wide_beneath():
     judge = Classifier((3, 5, 9), classes=3, rng=generator(0))
     changes = ChangesExplorer(judge, x, torch.tensor([2, 1]))
     changes.which.value = 1
-    shown = changes.draw()[0].axes[0].images[0]
+    shown = changes.render()[0].axes[0].images[0]
     close(torch.tensor(shown.get_array()), x[1].permute(1, 2, 0))
     assert shown.get_interpolation() == "nearest" and not shown.axes.get_xticks().size
-    axis = changes.twin().axes[0]
+    axis = changes.static_figure().axes[0]
     frame, bar = axis.patches
     assert (frame.get_x(), frame.get_width(), axis.get_xlim()) == (-0.5, 9, (-0.5, 8.5))
     assert 5 < frame.get_y() + frame.get_height() < axis.get_ylim()[0] < 6
@@ -258,7 +258,7 @@ def test_every_slider_names_its_unit_starts_where_nothing_changes_and_reaches_th
     assert len(changes.box.children) == 1 + len(CHANGES) + 1 + 2  # and the picture and its words
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(changes, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(changes, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     changes._ipython_display_()

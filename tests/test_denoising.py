@@ -124,11 +124,11 @@ def test_disagreement_is_the_relative_length_of_the_difference():
 
 @pytest.mark.parametrize(("control", "value"), [("noise", 0.9), ("steps", 4)])
 def test_every_control_redraws_the_picture_and_its_sentence(arrows, control, value):
-    picture, sentence = pixels(arrows.picture.value), arrows.said.value
+    picture, sentence = pixels(arrows.picture.value), arrows.caption.value
     getattr(arrows, control).value = value
     after = pixels(arrows.picture.value)
     assert after.shape != picture.shape or not np.array_equal(after, picture)
-    assert arrows.said.value != sentence
+    assert arrows.caption.value != sentence
 
 
 def test_it_starts_at_the_middle_noise_before_the_first_step(arrows):
@@ -142,7 +142,7 @@ def test_both_pictures_show_their_own_arrows_and_paths(arrows, networks):
     arrows.noise.value, arrows.steps.value = 0.9, 3
     learnt, exact = learnt_denoiser(networks[0.9]), exact_denoiser(TOY, 0.9)
     for axis, denoise, name in zip(
-        arrows.draw()[0].axes, (learnt, exact), ("learnt", "exact"), strict=True
+        arrows.render()[0].axes, (learnt, exact), ("learnt", "exact"), strict=True
     ):
         x = plane(2.0, 15)
         where, length = drawn_arrows(axis)
@@ -169,7 +169,7 @@ def test_sentence_says_how_far_learnt_and_exact_are_apart(arrows, networks, sigm
     off = 100 * disagreement(learnt, exact, x, density)
     ends = [walk(arrows.starts, each, 2)[-1] for each in (learnt, exact)]
     apart = (ends[0] - ends[1]).square().sum(1).sqrt().max()
-    assert arrows.said.value == (
+    assert arrows.caption.value == (
         f"Noise {sigma}: weighted by the density, the arrows differ by {off:.0f}%. "
         f"After 2 steps, points that started together are at most {apart:.2f} apart."
     )
@@ -179,7 +179,7 @@ def test_density_behind_the_arrows_is_the_smoothed_one(arrows):
     arrows.noise.value = 0.2
     smooth = TOY.smoothed(0.2)
     highest = smooth.log_density(plane(2.0, 60)).exp().max()
-    for axis in arrows.draw()[0].axes:
+    for axis in arrows.render()[0].axes:
         shades = axis.collections[0]
         assert shades.zmax == pytest.approx(highest.item(), rel=1e-5)
         for level, path in zip(shades.levels[1:], shades.get_paths()[1:], strict=False):
@@ -192,12 +192,12 @@ def test_axes_stay_where_they_are_whatever_the_controls(arrows):
     limits = set()
     for noise, steps in ((0.2, 0), (0.9, 10)):
         arrows.noise.value, arrows.steps.value = noise, steps
-        limits |= {(axis.get_xlim(), axis.get_ylim()) for axis in arrows.draw()[0].axes}
+        limits |= {(axis.get_xlim(), axis.get_ylim()) for axis in arrows.render()[0].axes}
     assert limits == {((-2.1, 2.1), (-2.1, 2.1))}
 
 
 def test_twin_shows_every_noise_learnt_above_exact(arrows, networks):
-    axes = arrows.twin().axes
+    axes = arrows.static_figure().axes
     assert [axis.get_title() for axis in axes] == [
         f"{kind}, noise {sigma}, 3 steps" for kind in ("learnt", "exact") for sigma in SIGMAS
     ]
@@ -218,7 +218,7 @@ def test_noise_is_sorted_however_it_comes(networks):
     assert torch.equal(view.pairs[0.2][0](x), networks[0.2].reconstruct(x))
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(arrows, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(arrows, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     arrows._ipython_display_()

@@ -15,8 +15,8 @@ from genaug_lessons.widgets.dropping import (
     LAST,
     MASKS,
     SECOND,
-    TWIN_MASK,
-    TWIN_P,
+    STATIC_MASK,
+    STATIC_P,
     at_test,
     average,
     in_training,
@@ -114,18 +114,18 @@ def drawn_points(axis):
 @pytest.mark.parametrize(("control", "value"), [("p", 0.2), ("mask", 7), ("where", "the last")])
 def test_moving_any_control_redraws_the_picture_and_its_sentence(control, value):
     dropping = DroppingExplorer()
-    before, said = pixels(dropping.picture.value), dropping.said.value
+    before, said = pixels(dropping.picture.value), dropping.caption.value
     value = "the last hidden layer" if control == "where" else value
     getattr(dropping, control).value = value
     after = pixels(dropping.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
-    assert dropping.said.value != said
+    assert dropping.caption.value != said
 
 
 def test_picture_and_sentence_hold_the_same_numbers():
     dropping = DroppingExplorer()
     dropping.p.value, dropping.mask.value = 0.2, 63 - 4  # the third value of the first layer off
-    figure, said = dropping.draw()
+    figure, said = dropping.render()
     original, inverted = drawn_points(figure.axes[1])
     now = by_hand([1, 1, 0, 1, 1, 1])
     assert original == pytest.approx([now, mean_by_loop((0.2, 0.2), 1, 1), 7 * 0.64], rel=1e-5)
@@ -153,7 +153,7 @@ def test_picture_and_sentence_hold_the_same_numbers():
 def test_marks_of_all_masks_are_their_outputs_in_both_conventions():
     dropping = DroppingExplorer()
     dropping.p.value = 0.2
-    ticks = [line for line in dropping.draw()[0].axes[1].lines if line.get_marker() == "|"]
+    ticks = [line for line in dropping.render()[0].axes[1].lines if line.get_marker() == "|"]
     for row, (line, scale) in enumerate(zip(ticks, (1, 1.25), strict=True)):
         outputs = [by_hand(keep, scale, scale) for keep in itertools.product((0, 1), repeat=6)]
         assert sorted(line.get_xdata()) == pytest.approx(sorted(outputs), abs=1e-5)
@@ -163,7 +163,7 @@ def test_marks_of_all_masks_are_their_outputs_in_both_conventions():
 def test_in_the_last_layer_only_the_first_layer_stays_whole():
     dropping = DroppingExplorer()
     dropping.where.value, dropping.mask.value = "the last hidden layer", 8  # only the fourth on
-    figure, said = dropping.draw()
+    figure, said = dropping.render()
     assert "mask 111 100;" in said
     assert nodes(figure.axes[0]) == ["1 2", "3 1 2", "2 off off", "2"]
     assert figure.axes[1].get_title() == "p = 0.5"
@@ -175,7 +175,7 @@ def test_in_the_last_layer_only_the_first_layer_stays_whole():
 def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
     dropping = DroppingExplorer()
     dropping.mask.value = 63
-    whole = dropping.draw()[0].axes[0]
+    whole = dropping.render()[0].axes[0]
     assert nodes(whole) == ["1 2", "3 1 2", "2 1 3", "7"]
     lines = {
         (place, end, start): weight
@@ -191,7 +191,7 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
     low, high = whole.get_ylim()
     assert low < -1 and 1 < high
     dropping.mask.value = 63 - 1
-    damaged = dropping.draw()[0].axes[0]
+    damaged = dropping.render()[0].axes[0]
     assert nodes(damaged) == ["1 2", "off 1 2", "0 0 3", "3"]
     off = {(0, 0, 0), (0, 0, 1), (1, 0, 0), (1, 1, 0)}  # into the first value, and out of it
     assert drawn_lines(damaged) == {at: lines[at] for at in lines.keys() - off}
@@ -206,23 +206,23 @@ def test_network_shows_its_values_and_draws_no_line_to_what_is_off():
 
 
 def test_twin_shows_one_mask_and_the_outputs_at_three_probabilities():
-    figure = DroppingExplorer().twin()
+    figure = DroppingExplorer().static_figure()
     network, *strips = figure.axes
     assert [axis.get_xlabel() for axis in strips] == ["", "", "output"]
     assert [len(part.legends) for part in figure.subfigs] == [0, 1]
     assert nodes(network) == ["1 2", "3 1 off", "2 off 1", "3"]
-    for axis, p in zip(strips, TWIN_P, strict=True):
+    for axis, p in zip(strips, STATIC_P, strict=True):
         assert axis.get_title() == f"p = {p}"
         scale = 1 / (1 - p)
         for points, each, tested in zip(
             drawn_points(axis), (1, scale), (7 * (1 - p) ** 2, 7), strict=True
         ):
-            exact = [by_hand(MASKS[TWIN_MASK].tolist(), each, each)]
+            exact = [by_hand(MASKS[STATIC_MASK].tolist(), each, each)]
             exact += [mean_by_loop((p, p), each, each), tested]
             assert points == pytest.approx(exact, rel=1e-5)
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(monkeypatch):
     dropping, shown = DroppingExplorer(), []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     dropping._ipython_display_()

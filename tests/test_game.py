@@ -20,7 +20,7 @@ from genaug_lessons.random import generator, normal
 from genaug_lessons.training import training_steps
 from genaug_lessons.widgets import GameExplorer, LiveTraining, explorer, game_picture, live
 from genaug_lessons.widgets import game as game_explorer
-from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, TWIN_STEPS, Game, twin
+from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, STATIC_STEPS, Game, twin
 from genaug_lessons.widgets.game_picture import LONGEST, MIDDLING, SHADES, GameFigure
 
 X = data.ring().sample(60, rng=generator(5)).x
@@ -392,7 +392,7 @@ def test_clicks_and_the_keyboard_put_clouds_that_are_learnt(shown):
     assert distance.min(1).values.max() < 6 * 0.15
     assert distance.min(1).indices.bincount().min() > 900
     torch.testing.assert_close(points(shown.figure.axes.lines[0]), shown.game.x[:250])
-    assert "of the samples lie on the data" in shown.dashboard.said.value
+    assert "of the samples lie on the data" in shown.dashboard.caption.value
     shown.dashboard.buttons["step"].click()
     assert shown.training.index == 1
 
@@ -428,7 +428,7 @@ def test_without_points_a_message_says_what_to_do_and_nothing_moves(shown):
         shown.dashboard.buttons[name].click()
         assert "click the picture, or press Add" in shown.dashboard.error.value
     assert (shown.state, shown.training.index) == ("ready", 0)
-    assert "no points to learn from yet" in shown.dashboard.said.value
+    assert "no points to learn from yet" in shown.dashboard.caption.value
     assert len(points(shown.figure.axes.lines[0])) == 0
     with pytest.raises(ValueError, match="no points to learn from yet"):
         shown.run(1)
@@ -450,7 +450,7 @@ def test_clicks_count_only_on_the_plane_and_only_where_you_draw(shown):
     click(shown, 1, 1)
     assert len(shown.clouds) == 1
     choose(shown, data="ring")
-    assert "of 8 modes" in shown.dashboard.said.value
+    assert "of 8 modes" in shown.dashboard.caption.value
     choose(shown, data="draw your own")
     assert len(shown.clouds) == 1  # yours are kept
 
@@ -478,7 +478,7 @@ def test_every_control_says_what_it_does(shown):
     for name, button in dashboard.buttons.items():
         assert button.description == name.capitalize()
         assert len(button.tooltip.split()) > 2
-    assert 'role="status"' in dashboard.said.value
+    assert 'role="status"' in dashboard.caption.value
 
 
 def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
@@ -496,10 +496,12 @@ def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
 
 def test_the_twin_shows_the_game_at_the_four_moments():
     figure = twin(seed=1)
-    panels = figure.axes[: len(TWIN_STEPS)]
-    assert [panel.get_title() for panel in panels] == [f"after {step} steps" for step in TWIN_STEPS]
-    game = Game(data.ring(), seed=1, steps=TWIN_STEPS[-1], players=PLAYERS["both in turn"])
-    for panel, step in zip(panels[:3], TWIN_STEPS, strict=False):
+    panels = figure.axes[: len(STATIC_STEPS)]
+    assert [panel.get_title() for panel in panels] == [
+        f"after {step} steps" for step in STATIC_STEPS
+    ]
+    game = Game(data.ring(), seed=1, steps=STATIC_STEPS[-1], players=PLAYERS["both in turn"])
+    for panel, step in zip(panels[:3], STATIC_STEPS, strict=False):
         while game.training.index < step:
             next(game.training)
         expected = drawn(game.model, game.x[:250], game.z)

@@ -158,7 +158,7 @@ def test_sentence_holds_the_numbers_of_the_table(chain):
     energy = -(v @ model.W @ h) - v @ model.a - h @ model.b
     at = int(gibbs.spelt(v), 2)
     marginal, given = p.sum(1)[at], p[at, int(gibbs.spelt(h), 2)] / p.sum(1)[at]
-    assert chain.said.value == (
+    assert chain.caption.value == (
         f"2 moves, last: {VISIBLE}; v = {gibbs.spelt(v)}, h = {gibbs.spelt(h)}: energy "
         f"{energy:.2f} nats, free energy of v {energy + given.log():.2f} nats, "
         f"p(v) = {marginal:.3f}."
@@ -166,7 +166,7 @@ def test_sentence_holds_the_numbers_of_the_table(chain):
 
 
 def test_an_energy_of_nothing_has_no_sign(chain):
-    assert "energy 0.00 nats" in chain.said.value  # all switches are off at the start
+    assert "energy 0.00 nats" in chain.caption.value  # all switches are off at the start
 
 
 def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
@@ -175,7 +175,7 @@ def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
     press(chain, "half-step")
     now, p = chain.history[-1], joint(copy.deepcopy(chain.model).double())
     at, of = int(gibbs.spelt(now.v), 2), int(gibbs.spelt(now.h), 2)
-    axis = chain.draw()[0].axes[0]
+    axis = chain.render()[0].axes[0]
     texts = [text.get_text() for text in axis.texts]
     assert texts[0:8:2] == ["1", "0", "1", "0"]
     assert texts[8::2] == list(gibbs.spelt(now.h))
@@ -196,7 +196,7 @@ def test_machine_is_drawn_as_it_stands_with_the_chance_of_each_switch(chain):
 
 
 def test_lines_join_their_switches_and_chances_stand_beside_them_within_the_picture(chain):
-    axis = chain.draw()[0].axes[0]
+    axis = chain.render()[0].axes[0]
     switches = np.array([dots.get_offsets()[0] for dots in axis.collections])
     assert switches[:, 0].tolist() == [-1.5, -0.5, 0.5, 1.5, -1, 0, 1]
     assert switches[:, 1].tolist() == [0] * 4 + [1] * 3
@@ -212,14 +212,14 @@ def test_lines_join_their_switches_and_chances_stand_beside_them_within_the_pict
 def test_a_very_large_weight_is_drawn_no_thicker_than_6_points(chain):
     with torch.no_grad():
         chain.model.W[1, 2] = -50.0
-    widths = [line.get_linewidth() for line in chain.draw()[0].axes[0].lines]
+    widths = [line.get_linewidth() for line in chain.render()[0].axes[0].lines]
     assert widths[1 * 3 + 2] == max(widths) == 6
 
 
 def test_bars_are_the_visits_and_dots_the_exact_probabilities(chain):
     chain.switches[0].value = True
     press(chain, "half-step", f"{MANY} steps")
-    axis = chain.draw()[0].axes[1]
+    axis = chain.render()[0].axes[1]
     assert [bar.get_height() for bar in axis.patches] == pytest.approx(
         gibbs.visits(chain.history).tolist()
     )
@@ -239,19 +239,19 @@ def test_bars_are_the_visits_and_dots_the_exact_probabilities(chain):
 @pytest.mark.parametrize("name", ["half-step", "step", f"{MANY} steps", "undo", "reset"])
 def test_every_button_redraws_the_picture_and_its_sentence(chain, name):
     press(chain, "step")
-    picture, said = pixels(chain.picture.value), chain.said.value
+    picture, said = pixels(chain.picture.value), chain.caption.value
     buttons(chain)[name].click()
     after = pixels(chain.picture.value)
     assert after.shape != picture.shape or not np.array_equal(after, picture)
-    assert chain.said.value != said
+    assert chain.caption.value != said
 
 
 def test_switching_redraws_the_picture_and_its_sentence(chain):
-    picture, said = pixels(chain.picture.value), chain.said.value
+    picture, said = pixels(chain.picture.value), chain.caption.value
     chain.switches[3].value = True
     after = pixels(chain.picture.value)
     assert after.shape != picture.shape or not np.array_equal(after, picture)
-    assert "v = 0001" in chain.said.value != said
+    assert "v = 0001" in chain.caption.value != said
 
 
 def test_controls_are_named_after_the_units_and_the_moves(chain):
@@ -264,7 +264,7 @@ def test_twin_shows_the_first_moments_and_the_visits_whatever_was_pressed(machin
     press(chain, f"{MANY} steps")
     history = chain.history
     press(chain, "reset", "half-step")
-    *machines, bars = chain.twin().axes
+    *machines, bars = chain.static_figure().axes
     for axis, now in zip(machines, history, strict=False):
         digits = "".join(text.get_text() for text in axis.texts[::2])
         assert digits == gibbs.spelt(now.v) + gibbs.spelt(now.h)
@@ -276,7 +276,7 @@ def test_twin_shows_the_first_moments_and_the_visits_whatever_was_pressed(machin
     assert len(chain.history) == 2
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(chain, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(chain, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     chain._ipython_display_()
@@ -294,7 +294,7 @@ def test_nothing_is_left_open_in_pyplot(chain):
 
 def test_a_machine_of_as_many_units_as_can_be_shown_is_not_refused():
     chain = GibbsExplorer(scrambled(5, 5).float())
-    assert len(chain.switches) == 5 and "v = 00000, h = 00000" in chain.said.value
+    assert len(chain.switches) == 5 and "v = 00000, h = 00000" in chain.caption.value
 
 
 @pytest.mark.parametrize(

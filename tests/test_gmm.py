@@ -16,7 +16,7 @@ from genaug_lessons.augment import PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.models import gaussians
 from genaug_lessons.models.gaussians import COVARIANCES, constrain, log_gaussian, m_step, shrink
-from genaug_lessons.models.gmm import GaussianMixture, clamp, e_step, far_apart
+from genaug_lessons.models.gmm import GaussianMixture, clamp, e_step, kmeans_plus_plus
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
@@ -373,7 +373,7 @@ def test_rows_to_start_from_are_drawn_by_their_squared_distance():
     chance = torch.tensor([[0, 1 / 10, 9 / 10], [1 / 5, 0, 4 / 5], [9 / 13, 4 / 13, 0]]) / 3
     rng, counts = cpu(), torch.zeros(3, 3)
     for _ in range(3000):
-        first, second = far_apart(x, 2, rng).flatten()
+        first, second = kmeans_plus_plus(x, 2, rng).flatten()
         counts[x.flatten() == first, x.flatten() == second] += 1
     possible = chance > 0
     assert chisquare(counts[possible], 3000 * chance[possible]).pvalue > 1e-4
@@ -383,8 +383,8 @@ def test_rows_to_start_from_are_drawn_by_their_squared_distance():
 def test_later_rows_to_start_from_are_far_from_all_before():
     x = torch.tensor([[0.0], [0.0], [5.0], [5.0], [9.0]])
     for seed in range(20):
-        assert far_apart(x, 3, cpu(seed)).flatten().sort().values.tolist() == [0, 5, 9]
-    assert far_apart(torch.ones(3, 1), 2, cpu()).tolist() == [[1.0], [1.0]]
+        assert kmeans_plus_plus(x, 3, cpu(seed)).flatten().sort().values.tolist() == [0, 5, 9]
+    assert kmeans_plus_plus(torch.ones(3, 1), 2, cpu()).tolist() == [[1.0], [1.0]]
 
 
 def test_every_component_starts_from_the_rows_nearest_to_its_centre():

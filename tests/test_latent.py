@@ -61,18 +61,18 @@ def test_moving_either_slider_redraws_the_picture_and_its_sentence(plane, contro
     getattr(plane, control).value = 1.5
     after = pixels(plane.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
-    assert f"At ({'1.5, 0.0' if control == 'across' else '0.0, 1.5'}): " in plane.said.value
+    assert f"At ({'1.5, 0.0' if control == 'across' else '0.0, 1.5'}): " in plane.caption.value
 
 
 def test_picture_is_the_decoders_at_the_point_of_the_sliders(plane):
     plane.across.value, plane.up.value = 1.0, -2.0
     exact = plane.model.decode(torch.tensor([[1.0, -2.0]])).detach()[0, 0]
-    assert np.allclose(shown_picture(plane.draw()[0]), exact.numpy())
+    assert np.allclose(shown_picture(plane.render()[0]), exact.numpy())
     assert torch.equal(plane.decoded(1.0, -2.0)[0], exact)
 
 
 def test_map_shows_every_code_at_its_posterior_mean_with_its_class_number(plane):
-    axis = plane.draw()[0].axes[0]
+    axis = plane.render()[0].axes[0]
     digits = wide_digits()
     codes = plane.model.encode(digits.values)[0].detach()
     for label, points in enumerate(axis.collections):
@@ -85,7 +85,7 @@ def test_map_shows_every_code_at_its_posterior_mean_with_its_class_number(plane)
 
 def test_lines_across_the_map_meet_in_a_ring_at_the_point(plane):
     plane.across.value, plane.up.value = 1.0, -2.0
-    left, right = plane.draw()[0].axes
+    left, right = plane.render()[0].axes
     level, upright, ring = left.lines
     assert set(level.get_ydata()) == {-2} and set(upright.get_xdata()) == {1}
     assert ring.get_xydata().tolist() == [[1, -2]] and ring.get_markerfacecolor() == "none"
@@ -104,7 +104,7 @@ def test_neighbours_are_counted_among_the_nearest_codes():
 def test_sentence_counts_the_labels_around_the_point(plane):
     label, count = neighbours(plane.codes, plane.labels, torch.tensor([0.5, 0.2]))
     plane.across.value, plane.up.value = 0.5, 0.2
-    assert plane.said.value.endswith(f"{count} of the 15 nearest codes have label {label}.")
+    assert plane.caption.value.endswith(f"{count} of the 15 nearest codes have label {label}.")
 
 
 def test_lattice_goes_through_the_plane_as_one_reads(plane):
@@ -114,7 +114,7 @@ def test_lattice_goes_through_the_plane_as_one_reads(plane):
 
 
 def test_twin_shows_the_map_and_the_lattice_of_pictures(plane):
-    figure = plane.twin()
+    figure = plane.static_figure()
     left, right = figure.axes
     drawn = [points.get_offsets().tolist() for points in left.collections]
     assert drawn == [plane.codes[plane.labels == label].tolist() for label in range(10)]
@@ -127,7 +127,7 @@ def test_twin_shows_the_map_and_the_lattice_of_pictures(plane):
     assert np.allclose(right.images[0].get_extent(), (-2.2, 2.2, -2.2, 2.2))
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(plane, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(plane, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     plane._ipython_display_()
@@ -175,7 +175,7 @@ def test_a_vae_is_shown_three_standard_deviations_around_the_prior(plane):
     for slider in (plane.across, plane.up):
         assert (slider.min, slider.value, slider.max) == (-3.0, 0.0, 3.0)
         assert slider.step == pytest.approx(0.1)
-    axis = plane.draw()[0].axes[0]
+    axis = plane.render()[0].axes[0]
     assert np.allclose([axis.get_xlim(), axis.get_ylim()], [[-3.2, 3.2]] * 2)
     assert axis.get_xlabel() == "$z_1$ (standard deviations of the prior)"
     assert plane.alt.endswith("decoded from -2 to 2")
@@ -192,14 +192,14 @@ def test_without_a_prior_the_window_is_the_square_that_holds_the_codes(codes_wit
         assert slider.value == pytest.approx(middle)
         assert slider.step == pytest.approx(reach / 30)
     assert (plane.across.description, plane.up.description) == ("z1", "z2")
-    axis = plane.draw()[0].axes[0]
+    axis = plane.render()[0].axes[0]
     assert axis.get_xlim()[0] < low[0] and axis.get_xlim()[1] > high[0]
     assert axis.get_ylim()[0] < low[1] and axis.get_ylim()[1] > high[1]
 
 
 def test_without_a_prior_nothing_speaks_of_one(codes_without_a_prior):
     plane = codes_without_a_prior
-    axis = plane.draw()[0].axes[0]
+    axis = plane.render()[0].axes[0]
     said = [plane.alt, plane.across.description, plane.up.description]
     said += [axis.get_xlabel(), axis.get_ylabel()]
     assert not any("prior" in text or "-2" in text for text in said)
@@ -209,7 +209,7 @@ def test_without_a_prior_nothing_speaks_of_one(codes_without_a_prior):
 def test_an_autoencoders_twin_decodes_the_whole_window(codes_without_a_prior):
     plane = codes_without_a_prior
     (across, up), reach = plane.window.centre, plane.window.reach
-    image = plane.twin().axes[1].images[0]
+    image = plane.static_figure().axes[1].images[0]
     tiles = image.get_array()
     assert np.allclose(tiles[:8, :8], plane.decoded(across - reach, up + reach)[0], atol=1e-5)
     assert np.allclose(tiles[90:98, 90:98], plane.decoded(across + reach, up - reach)[0], atol=1e-5)
@@ -221,8 +221,8 @@ def test_moving_an_autoencoders_slider_shows_its_decoders_picture(codes_without_
     plane = codes_without_a_prior
     plane.across.value, plane.up.value = plane.across.max, plane.up.min
     exact = plane.decoded(plane.across.value, plane.up.value)
-    assert np.allclose(shown_picture(plane.draw()[0]), exact[0])
-    assert f"At ({plane.across.value:.1f}, {plane.up.value:.1f}): " in plane.said.value
+    assert np.allclose(shown_picture(plane.render()[0]), exact[0])
+    assert f"At ({plane.across.value:.1f}, {plane.up.value:.1f}): " in plane.caption.value
 
 
 def test_an_autoencoder_with_all_codes_in_one_place_still_has_a_window():

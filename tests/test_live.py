@@ -194,7 +194,7 @@ def test_start_trains_until_pause_and_start_goes_on(page, loop):
     at = shown.training.index
     for_a_while(loop)
     assert shown.training.index == at
-    assert f"paused at step {at} of" in shown.dashboard.said.value
+    assert f"paused at step {at} of" in shown.dashboard.caption.value
     shown.dashboard.buttons["start"].click()
     until(loop, lambda: shown.training.index > at)
 
@@ -345,7 +345,7 @@ def test_a_run_that_diverges_in_the_background_is_shown_and_start_goes_on(page, 
     assert "Diverged: negative ELBO is " in shown.dashboard.error.value
     assert "try lr below 1e+12" in shown.dashboard.error.value
     at = shown.training.index
-    assert f"failed at step {at} of" in shown.dashboard.said.value
+    assert f"failed at step {at} of" in shown.dashboard.caption.value
     shown.training.rates["negative ELBO"] = 1e-3
     shown.dashboard.buttons["start"].click()
     until(loop, lambda: shown.training.index > at + 5)
@@ -360,7 +360,7 @@ def test_an_error_in_the_background_is_shown_escaped_and_start_tries_again(page,
     until(loop, lambda: shown.state == "failed")
     assert isinstance(shown.error, RuntimeError)
     assert "&lt;b&gt;a monitor" in shown.dashboard.error.value
-    assert "failed at step 2" in shown.dashboard.said.value
+    assert "failed at step 2" in shown.dashboard.caption.value
     shown.training.monitors = {}
     shown.dashboard.buttons["start"].click()
     until(loop, lambda: shown.training.index > 2)
@@ -432,7 +432,7 @@ def test_slow_motion_draws_no_step_twice(page, loop, monkeypatch):
 @pytest.mark.parametrize("pace, due", [(None, False), (2, True)])
 def test_a_slow_picture_is_drawn_less_often_only_at_full_speed(pace, due):
     clock = tempo.Tempo(pace)
-    clock.drew(1, begun=time.perf_counter() - 1)  # it took a second: 12 must pass at full speed
+    clock.drawn(1, begun=time.perf_counter() - 1)  # it took a second: 12 must pass at full speed
     time.sleep(1.01)
     assert clock.picture_is_due(2) == due
     assert not clock.picture_is_due(1)
@@ -601,7 +601,7 @@ def test_every_control_has_a_name_and_says_what_it_does(page):
     )
     ends = slider.base**slider.min, slider.base**slider.max
     assert ends == pytest.approx((slider.value / 100, slider.value * 100))
-    assert 'role="status"' in shown.dashboard.said.value
+    assert 'role="status"' in shown.dashboard.caption.value
 
 
 # the figure

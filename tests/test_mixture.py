@@ -97,26 +97,26 @@ def test_a_gaussian_on_one_point_ends_the_path():
     lone = torch.tensor([[0.0, 0.0], [1.0, 0.1], [0.2, 1.0], [1.0, 1.2], [50.0, 50.0]])
     path = em_path(lone, 2, "full", passes=10, rng=cpu())
     assert 1 <= len(path) < 11
-    view = MixtureExplorer(lone, most=2, passes=10)
+    view = MixtureExplorer(lone, max_components=2, passes=10)
     view.count.value, view.step.value = 2, 10
-    assert "EM ends here: a Gaussian has collapsed" in view.said.value
-    assert f"{len(path) - 1} passes, 2 Gaussians, full" in view.said.value
+    assert "EM ends here: a Gaussian has collapsed" in view.caption.value
+    assert f"{len(path) - 1} passes, 2 Gaussians, full" in view.caption.value
 
 
 @pytest.mark.parametrize(("control", "value"), [("step", 3), ("count", 5), ("kind", "spherical")])
 def test_every_control_redraws_the_picture_and_its_sentence(clouds, control, value):
-    picture, sentence = pixels(clouds.picture.value), clouds.said.value
+    picture, sentence = pixels(clouds.picture.value), clouds.caption.value
     getattr(clouds, control).value = value
     after = pixels(clouds.picture.value)
     assert after.shape != picture.shape or not np.array_equal(after, picture)
-    assert clouds.said.value != sentence
+    assert clouds.caption.value != sentence
 
 
 def test_figure_shows_the_chosen_moment_and_the_curve_so_far(clouds):
     clouds.count.value, clouds.kind.value, clouds.step.value = 4, "tied", 7
     how = {"passes": 12, "rng": cpu(4)}
     path = em_path(clouds.points, 4, "tied", **how)
-    left, right = clouds.draw()[0].axes
+    left, right = clouds.render()[0].axes
     assert np.allclose(centres(left), path[7].mu)
     for k, (drawn, patch) in enumerate(zip(left.collections, left.patches, strict=True)):
         assert np.allclose(drawn.get_offsets(), clouds.points[path[7].likeliest == k])
@@ -128,7 +128,7 @@ def test_figure_shows_the_chosen_moment_and_the_curve_so_far(clouds):
     assert np.allclose(drawn_curve(right), list(enumerate(levels)))
     assert np.allclose(right.lines[1].get_xydata(), [[7, levels[-1]]])
     assert right.get_xlim() == (-1, 13)
-    assert clouds.said.value == (
+    assert clouds.caption.value == (
         f"7 passes, 4 Gaussians, tied: mean log likelihood {levels[-1]:.3f} nats a point."
     )
 
@@ -137,7 +137,7 @@ def test_axes_stay_where_they_are_while_em_goes_on(clouds):
     limits = []
     for step in (0, 12):
         clouds.step.value = step
-        limits.append([(axis.get_xlim(), axis.get_ylim()) for axis in clouds.draw()[0].axes])
+        limits.append([(axis.get_xlim(), axis.get_ylim()) for axis in clouds.render()[0].axes])
     assert limits[0] == limits[1]
     (left, right), (bottom, top) = limits[0][0]  # close around the points
     low, high = clouds.points.min(0).values, clouds.points.max(0).values
@@ -147,7 +147,7 @@ def test_axes_stay_where_they_are_while_em_goes_on(clouds):
 
 def test_no_two_of_eight_gaussians_share_marker_and_line(clouds):
     clouds.count.value = 8
-    axis = clouds.draw()[0].axes[0]
+    axis = clouds.render()[0].axes[0]
     markers = {points.get_paths()[0].vertices.tobytes() for points in axis.collections}
     assert len(markers) == len({patch.get_linestyle() for patch in axis.patches}) == 8
 
@@ -161,7 +161,7 @@ def test_a_path_is_worked_out_once(clouds):
 
 
 def test_twin_shows_four_moments_and_the_whole_curve(clouds):
-    path, axes = clouds.path(), clouds.twin().axes
+    path, axes = clouds.path(), clouds.static_figure().axes
     for axis, step in zip(axes, (0, 1, None, 5, 12), strict=True):
         if step is None:
             whole = [now.log_likelihood for now in path]
@@ -171,7 +171,7 @@ def test_twin_shows_four_moments_and_the_whole_curve(clouds):
             assert np.allclose(centres(axis), path[step].mu)
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(clouds, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(clouds, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     clouds._ipython_display_()
@@ -190,7 +190,7 @@ def test_nothing_is_left_open_in_pyplot(clouds):
     ("given", "settings", "message"),
     [
         (torch.zeros(20, 3), {}, r"points must be \(N, 2\), got \(20, 3\)"),
-        (torch.zeros(20, 2), {}, r"points must be more than most \(8\), got 1 distinct"),
+        (torch.zeros(20, 2), {}, r"points must be more than max_components, 8, got 1 distinct"),
         (
             torch.arange(40.0).view(20, 2),
             {"passes": 0},

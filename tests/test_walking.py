@@ -133,11 +133,11 @@ def test_walkers_start_all_over_the_picture(walkers):
 @pytest.mark.parametrize(("control", "value"), [("noise", 1.5), ("steps", 7), ("shaken", False)])
 def test_every_control_redraws_the_picture_and_its_sentence(walkers, control, value):
     walkers.steps.value = 3
-    picture, sentence = pixels(walkers.picture.value), walkers.said.value
+    picture, sentence = pixels(walkers.picture.value), walkers.caption.value
     getattr(walkers, control).value = value
     after = pixels(walkers.picture.value)
     assert after.shape != picture.shape or not np.array_equal(after, picture)
-    assert walkers.said.value != sentence
+    assert walkers.caption.value != sentence
 
 
 def test_it_starts_shaken_at_a_middle_level_before_the_first_step(walkers):
@@ -151,7 +151,9 @@ def test_both_pictures_show_their_own_arrows_walkers_and_one_path(walkers):
     walkers.noise.value, walkers.steps.value = walkers.noise.options[1][1], 5
     sigma = walkers.noise.value
     scores = (learnt(sigma), TOY.smoothed(sigma).score)
-    for axis, score, name in zip(walkers.draw()[0].axes, scores, ("learnt", "exact"), strict=True):
+    for axis, score, name in zip(
+        walkers.render()[0].axes, scores, ("learnt", "exact"), strict=True
+    ):
         arrows = LENGTH * sigma**2 * score(plane(3.0, 15))
         assert np.allclose(arrows_of(axis), arrows, atol=1e-5)
         places = chain(walkers, score, sigma, 5)
@@ -175,7 +177,7 @@ def test_sentence_says_how_high_walkers_stand(walkers, shaken, words):
     x = plane(3.0, 15)
     pair = [lambda x, of=of: x + sigma**2 * of(x) for of in scores]
     off = 100 * disagreement(*pair, x, smooth.log_density(x).exp())
-    assert walkers.said.value == (
+    assert walkers.caption.value == (
         f"Noise 0.25: weighted by the density, the arrows differ by {off:.0f}%. After 4 steps "
         f"with {words}, the walkers' mean log density is {high:.2f} (on exact arrows {exact:.2f}); "
         f"that of points drawn from it is {walkers.usual[sigma]:.2f}."
@@ -192,7 +194,7 @@ def test_usual_height_is_that_of_the_smoothed_density_itself(walkers):
 
 def test_twin_shows_three_levels_unshaken_shaken_and_exact(walkers):
     walkers.shaken.value = False  # which the twin does not heed
-    axes = walkers.twin().axes
+    axes = walkers.static_figure().axes
     rows = [("learnt", "not shaken"), ("learnt", "shaken"), ("exact", "shaken")]
     assert [axis.get_title() for axis in axes] == [
         f"{kind}, noise {level}, {own}" for kind, own in rows for level in ("0.25", "1", "1.5")
@@ -249,6 +251,6 @@ def test_a_base_that_is_not_complete_says_so(walkers, name, given):
 
 def test_one_step_is_no_plural(walkers):
     walkers.steps.value = 1
-    assert "After 1 step with noise" in walkers.said.value
+    assert "After 1 step with noise" in walkers.caption.value
     walkers.steps.value = 2
-    assert "After 2 steps with noise" in walkers.said.value
+    assert "After 2 steps with noise" in walkers.caption.value

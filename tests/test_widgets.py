@@ -15,7 +15,7 @@ from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator
 from genaug_lessons.widgets import TurningExplorer, explorer
 from genaug_lessons.widgets.changes import changed
-from genaug_lessons.widgets.turning import TWIN_ANGLES
+from genaug_lessons.widgets.turning import STATIC_ANGLES
 
 
 @pytest.fixture
@@ -34,14 +34,14 @@ def test_moving_a_slider_redraws_the_picture_and_its_sentence(turning):
     turning.sliders["rotation"].value = 45
     after = pixels(turning.picture.value)
     assert before.shape != after.shape or not np.array_equal(before, after)
-    assert "rotation 45 degrees" in turning.said.value
-    assert turning.picture.value == explorer.png(turning.draw()[0])
+    assert "rotation 45 degrees" in turning.caption.value
+    assert turning.picture.value == explorer.png(turning.render()[0])
 
 
 def test_the_sentence_names_the_classifiers_answer_for_the_turned_picture(turning):
     turning.which.value, turning.sliders["rotation"].value = 2, 30
     guess = turning.model.predict(changed(turning.pictures, rotation=30))[2].item()
-    assert f"Label 2, rotation 30 degrees: taken for {guess} (" in turning.said.value
+    assert f"Label 2, rotation 30 degrees: taken for {guess} (" in turning.caption.value
 
 
 def test_right_counts_the_pictures_whose_label_survives_a_counterclockwise_turn(turning):
@@ -52,25 +52,25 @@ def test_right_counts_the_pictures_whose_label_survives_a_counterclockwise_turn(
     assert (turning.right(90), turning.right(-90)) == (2, 1)
 
 
-def test_a_saved_page_holds_the_widget_and_its_static_twin_with_alt_text(turning, monkeypatch):
+def test_a_saved_page_holds_the_widget_and_its_static_figure_with_alt_text(turning, monkeypatch):
     shown = []
     monkeypatch.setattr(explorer, "display", lambda content, **how: shown.append((content, how)))
     turning._ipython_display_()
     [(content, how)] = shown
     assert content[explorer.WIDGET_VIEW]["model_id"] == turning.box.model_id
-    assert content["image/png"] == explorer.png(turning.twin())
+    assert content["image/png"] == explorer.png(turning.static_figure())
     assert content["text/plain"] == f"explorer: {turning.alt}"
     assert how["metadata"]["image/png"]["alt"] == turning.alt and how["raw"]
 
 
 def test_the_twin_shows_every_picture_at_every_angle(turning):
-    axes = turning.twin().axes
-    assert len(axes) == 3 * len(TWIN_ANGLES)
-    assert [axis.get_ylabel() for axis in axes[:: len(TWIN_ANGLES)]] == [
+    axes = turning.static_figure().axes
+    assert len(axes) == 3 * len(STATIC_ANGLES)
+    assert [axis.get_ylabel() for axis in axes[:: len(STATIC_ANGLES)]] == [
         f"label {label}" for label in turning.labels.tolist()
     ]
     for place, axis in enumerate(axes):
-        which, degrees = place // len(TWIN_ANGLES), TWIN_ANGLES[place % len(TWIN_ANGLES)]
+        which, degrees = place // len(STATIC_ANGLES), STATIC_ANGLES[place % len(STATIC_ANGLES)]
         picture = changed(turning.pictures, rotation=degrees)[which]
         np.testing.assert_allclose(axis.images[0].get_array(), picture[0], atol=1e-6)
         chances, label = turning.model.log_probs(picture[None])[0].exp(), turning.labels[which]
@@ -102,10 +102,10 @@ class Rule(explorer.Explorer):
     def __init__(self):
         super().__init__([ipywidgets.FloatSlider(description="length (cm)")], "a rule")
 
-    def draw(self):
+    def render(self):
         return Figure(), "<b>5 < 6</b> & more"
 
-    def twin(self):
+    def static_figure(self):
         return Figure()
 
 
@@ -167,7 +167,7 @@ def test_where_cells_are_not_told_apart_no_explorer_is_closed(kernel, monkeypatc
 
 
 def test_the_sentence_of_an_explorer_is_text_and_no_markup():
-    assert Rule().said.value == "&lt;b&gt;5 &lt; 6&lt;/b&gt; &amp; more"
+    assert Rule().caption.value == "&lt;b&gt;5 &lt; 6&lt;/b&gt; &amp; more"
 
 
 def test_every_control_says_what_it_changes(turning):

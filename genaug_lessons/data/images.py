@@ -33,9 +33,9 @@ def digits() -> Dataset:
     """
     from sklearn.datasets import load_digits  # a second to import: only when asked for
 
-    found = load_digits()
-    x = torch.from_numpy(found.images).float().div(16)[:, None]
-    y = torch.from_numpy(found.target).long()
+    bunch = load_digits()
+    x = torch.from_numpy(bunch.images).float().div(16)[:, None]
+    y = torch.from_numpy(bunch.target).long()
     return Dataset(x, y, 10, "unit").to(machine.device())
 
 
@@ -153,9 +153,9 @@ def _read_idx(path: Path, shape: tuple[int, ...]) -> np.ndarray:
     magic = 2048 + dimensions  # of an array of bytes
     if len(content) < start or int.from_bytes(content[:4], "big") != magic:
         raise ValueError(f"{path} is not an IDX file of {dimensions} dimensions: fetch it again")
-    rows, *found = np.frombuffer(content[4:start], dtype=">i4").tolist()
-    if tuple(found) != shape:
-        raise ValueError(f"{path} must hold pictures of {shape}, got {found}: fetch it again")
+    rows, *size = np.frombuffer(content[4:start], dtype=">i4").tolist()
+    if tuple(size) != shape:
+        raise ValueError(f"{path} must hold pictures of {shape}, got {size}: fetch it again")
     array = np.frombuffer(content, dtype=np.uint8, offset=start)
     expected = rows * math.prod(shape)
     if array.size != expected or not rows:

@@ -104,8 +104,8 @@ def islands(ratio: int = 9, apart: float = 3.0, std: float = 0.3) -> PlaneMixtur
     """
     ratio, apart = count("ratio", ratio), number("apart", apart)
     labels = torch.tensor([0] * ratio + [1])
-    places = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
-    return PlaneMixture(places[labels], std, labels)
+    centres = torch.tensor([[-apart / 2, 0.0], [apart / 2, 0.0]])
+    return PlaneMixture(centres[labels], std, labels)
 
 
 def bars_and_stripes(side: int = 3) -> Dataset:

@@ -47,25 +47,25 @@ class Exercise:
     def __call__(self, function: Callable[..., Any]) -> bool:
         for case in self.cases:
             try:
-                found = function(*deepcopy(case.arguments))  # which it may change in place
+                answered = function(*deepcopy(case.arguments))  # which it may change in place
             except NotImplementedError:
                 return self._say("not written yet", prefix="")
             except Exception as error:  # whatever the reader wrote: a hint, never a traceback
                 return self._say(f"{case.words} raises {type(error).__name__}: {_text(str, error)}")
-            if found is None or found is ...:
+            if answered is None or answered is ...:
                 return self._say("not written yet", prefix="")
-            if not self._same(found, case.answer):
-                return self._say(self._hint(case, found))
+            if not self._same(answered, case.answer):
+                return self._say(self._hint(case, answered))
         print(f"{self.name}: right.")
         return True
 
-    def _hint(self, case: Case, found: Any) -> str:
+    def _hint(self, case: Case, answered: Any) -> str:
         for hint, wrong in self.mistakes.items():
-            if self._same(found, wrong(*deepcopy(case.arguments))):
+            if self._same(answered, wrong(*deepcopy(case.arguments))):
                 return hint
-        expected, got = _written(case.answer), _written(found)
+        expected, got = _written(case.answer), _written(answered)
         if got == expected:
-            expected, got = _written(case.answer, digits=9), _written(found, digits=9)
+            expected, got = _written(case.answer, digits=9), _written(answered, digits=9)
         if got == expected:  # too long to be written out
             got = f"{got} with other numbers"
         return f"{case.words} should be {expected}, got {got}"
@@ -75,17 +75,17 @@ class Exercise:
         print(f"{self.name}: {prefix}{message}.")
         return False
 
-    def _same(self, found: Any, answer: Any) -> bool:
+    def _same(self, answered: Any, answer: Any) -> bool:
         if isinstance(answer, tuple):
             return (
-                isinstance(found, (tuple, list))
-                and len(found) == len(answer)
-                and all(map(self._same, found, answer))
+                isinstance(answered, (tuple, list))
+                and len(answered) == len(answer)
+                and all(map(self._same, answered, answer))
             )
-        found, answer = _numbers_in(found), _numbers_in(answer)
-        if found is None or found.shape != answer.shape:
+        answered, answer = _numbers_in(answered), _numbers_in(answer)
+        if answered is None or answered.shape != answer.shape:
             return False
-        return bool((found - answer).abs().max() <= self.tolerance)
+        return bool((answered - answer).abs().max() <= self.tolerance)
 
 
 def _written(value: Any, digits: int = 4) -> str:

@@ -56,15 +56,15 @@ def m_step(x: Tensor, r: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     eps, tiny = torch.finfo(r.dtype).eps, torch.finfo(r.dtype).tiny
     total = r.sum(0).clamp_min(tiny)
     mu = r.T @ x / total[:, None]
-    least = 0.1 * eps / len(x) * total  # all rows below it together are less than rounding
-    scatters = [scatter(x, *of) for of in zip(r.T, mu, least, strict=True)]
+    threshold = 0.1 * eps / len(x) * total  # dropping them changes less than float rounding
+    scatters = [scatter(x, *component) for component in zip(r.T, mu, threshold, strict=True)]
     return total / total.sum(), mu, torch.stack(scatters) / total[:, None, None]
 
 
-def scatter(x: Tensor, weight: Tensor, mu: Tensor, least: Tensor) -> Tensor:
-    """sum_n weight_n (x_n - mu)(x_n - mu)', (D, D), over the rows with a weight above `least`."""
+def scatter(x: Tensor, weight: Tensor, mu: Tensor, threshold: Tensor) -> Tensor:
+    """sum_n weight_n (x_n - mu)(x_n - mu)', (D, D), over rows of a weight above `threshold`."""
     total = torch.zeros_like(x[0].expand(x.shape[1], -1))
-    for rows in (weight > least).nonzero().squeeze(1).split(ROWS):
+    for rows in (weight > threshold).nonzero().squeeze(1).split(ROWS):
         offset = x.index_select(0, rows).sub_(mu)  # faster than x[rows]
         offset.mul_(weight.index_select(0, rows).sqrt_()[:, None])
         total.addmm_(offset.T, offset)
@@ -102,8 +102,8 @@ def cholesky(Sigma: Tensor, mu: Tensor) -> Tensor:
     """
     L, failed = torch.linalg.cholesky_ex(Sigma)
     eps = torch.finfo(Sigma.dtype).eps
-    least = eps * (Sigma.diagonal(dim1=1, dim2=2) + eps * mu.square())
-    regular = (failed == 0) & (L.diagonal(dim1=1, dim2=2).square() > least).all(1)
+    threshold = eps * (Sigma.diagonal(dim1=1, dim2=2) + eps * mu.square())
+    regular = (failed == 0) & (L.diagonal(dim1=1, dim2=2).square() > threshold).all(1)
     if not regular.all():
         raise ValueError(
             "sphere must be larger, or components fewer: the covariance of component "

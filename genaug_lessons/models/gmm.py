@@ -54,13 +54,13 @@ def e_step(log_joint: Tensor) -> tuple[Tensor, Tensor]:
 
     Source: Bishop 2006, eq. 9.13.
     """
-    most = log_joint.amax(1, keepdim=True)
-    r = (log_joint - most).exp_()  # serves both: exp is dear
+    largest = log_joint.amax(1, keepdim=True)
+    r = (log_joint - largest).exp_()  # reused below: exp is the expensive part
     total = r.sum(1, keepdim=True)
-    return r.div_(total), (most + total.log()).squeeze(1)
+    return r.div_(total), (largest + total.log()).squeeze(1)
 
 
-def far_apart(x: Tensor, count: int, rng: torch.Generator) -> Tensor:
+def kmeans_plus_plus(x: Tensor, count: int, rng: torch.Generator) -> Tensor:
     """`count` rows of x (N, D), each drawn in proportion to its squared distance to those before.
 
     Source: Arthur & Vassilvitskii 2007, "k-means++".
@@ -139,8 +139,8 @@ class GaussianMixture(Model):
         given = {"pi": (pi, self.log_pi), "mu": (mu, self.mu), "Sigma": (Sigma, self.L)}
         for name, (value, own) in given.items():
             if value.shape != own.shape:
-                wanted, found = tuple(own.shape), tuple(value.shape)
-                raise ValueError(f"{name} must have shape {wanted}, got {found}")
+                wanted, given_shape = tuple(own.shape), tuple(value.shape)
+                raise ValueError(f"{name} must have shape {wanted}, got {given_shape}")
         self.L.copy_(cholesky(Sigma, mu))
         self.mu.copy_(mu)
         self.log_pi.copy_(pi.log())
@@ -164,9 +164,10 @@ class GaussianMixture(Model):
         y = data.y if self.classes else torch.zeros(len(data), dtype=torch.int64)
         rows = y[y >= 0].bincount(minlength=self.classes or 1)
         if rows.min() < self.components:
-            of = f"labelled as class {rows.argmin()}" if self.classes else "in all"
+            where = f"labelled as class {rows.argmin()}" if self.classes else "in all"
             raise ValueError(
-                f"data must have a row for each component: {self.components} {of}, got {rows.min()}"
+                f"data must have a row for each component: {self.components} {where}, "
+                f"got {rows.min()}"
             )
 
     def updater(self) -> Update:
@@ -195,7 +196,7 @@ class GaussianMixture(Model):
             centres = self._rows(self.means)
         else:
             groups = [x] if y is None else [x[y == label] for label in range(self.classes)]
-            centres = torch.cat([far_apart(rows, self.components, rng) for rows in groups])
+            centres = torch.cat([kmeans_plus_plus(rows, self.components, rng) for rows in groups])
         nearest = clamp(-torch.cdist(x, centres), y, self.owner).argmax(1)
         r = F.one_hot(nearest, len(centres)).to(x)
         pi, mu, Sigma = m_step(x, r if y is None else r * (y >= 0)[:, None])

@@ -249,7 +249,9 @@ class ContrastiveUpdate:
         self.persistent_chains = count("persistent_chains", persistent_chains, 0)
         self.chains: Tensor | None = None
         self.parameters = [model.W, model.a, model.b]
-        self.velocity = [torch.zeros_like(each) for each in self.parameters] if momentum else []
+        self.velocity = (
+            [torch.zeros_like(parameter) for parameter in self.parameters] if momentum else []
+        )
 
     @torch.no_grad()
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
@@ -300,7 +302,9 @@ class ContrastiveUpdate:
         lr = self.lr
         for velocity in self.velocity:
             velocity.mul_(self.momentum)
-        of_W, of_a, of_b = self.velocity or self.parameters  # without momentum: straight there
+        of_W, of_a, of_b = (
+            self.velocity or self.parameters
+        )  # with no momentum, update the parameters in place
         W, a, b = (parameter.requires_grad for parameter in self.parameters)  # False where frozen
         if W and self.weight_decay:
             of_W.add_(self.model.W, alpha=-lr * self.weight_decay)

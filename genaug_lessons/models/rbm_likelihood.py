@@ -170,8 +170,8 @@ def annealed_log_partition(
     check_device(rng, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
     v = start.draw_visible(start.b.expand(runs, -1), rng)
-    found = _log_z_of(start) + _anneal(model, v, betas, start.a, rng)
-    return Annealed(*_log_mean_exp(found), found)
+    log_weights = _log_z_of(start) + _anneal(model, v, betas, start.a, rng)
+    return Annealed(*_log_mean_exp(log_weights), log_weights)
 
 
 @torch.no_grad()
@@ -198,9 +198,9 @@ def reverse_annealed_log_partition(
         raise ValueError(f"v must have shape {wanted}, got {got}")
     check_device(rng, model.device, "model")
     betas, start = _schedule(betas), _without_weights(model, base)
-    found = _log_z_of(start) - _anneal(model, v, betas.flip(0), start.a, rng)
-    log_mean, error = _log_mean_exp(-found)
-    return Annealed(-log_mean, error, found)
+    log_weights = _log_z_of(start) - _anneal(model, v, betas.flip(0), start.a, rng)
+    log_mean, error = _log_mean_exp(-log_weights)
+    return Annealed(-log_mean, error, log_weights)
 
 
 def base_rates(model: RBM, x: Tensor, label: Tensor | None = None) -> Tensor:
@@ -265,10 +265,10 @@ def _schedule(betas: Tensor | None) -> Tensor:
 
 def _log_mean_exp(values: Tensor) -> tuple[float, float]:
     """log mean exp of values (R,), and its standard error."""
-    most = values.max()
-    parts = (values - most).exp()
+    largest = values.max()
+    parts = (values - largest).exp()
     error = parts.std() / parts.mean() / math.sqrt(len(parts))
-    return (most + parts.mean().log()).item(), error.item()
+    return (largest + parts.mean().log()).item(), error.item()
 
 
 def _hidden_energies(model: RBM) -> Iterator[Tensor]:

@@ -62,8 +62,8 @@ def importance_weighted_bound(
     draws = count("draws", draws)
     check_device(rng, model.device, "model")
     shape = (len(x), model.latent)  # one draw at a time: memory does not grow with K
-    found = [log_weights(model, x, label, normal(shape, rng)) for _ in range(draws)]
-    return importance_weighted(torch.stack(found))
+    weights = [log_weights(model, x, label, normal(shape, rng)) for _ in range(draws)]
+    return importance_weighted(torch.stack(weights))
 
 
 def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:

@@ -1,4 +1,4 @@
-"""Things to press and drag. Each is a thin skin over the package, with a static twin."""
+"""Things to press and drag. Each is a thin skin over the package, with a static figure."""
 
 from genaug_lessons.widgets.chains import ChainsExplorer
 from genaug_lessons.widgets.changes import ChangesExplorer

@@ -26,11 +26,11 @@ from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import check_device, generator, uniform
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
-from genaug_lessons.widgets.field import in_words
+from genaug_lessons.widgets.field import steps_text
 from genaug_lessons.widgets.pictures import mosaic
 
 INTERVAL = 250  # milliseconds from step to step while chains play: about what a drawing takes
-TWIN_STEPS = (0, 1, 2, 5, 20)  # and the last
+STATIC_STEPS = (0, 1, 2, 5, 20)  # and the last
 WORDS = {True: "held", False: "let go"}
 WRONG = " ✗"
 REACH = 2.0  # standardised pixels: this many standard deviations are black and white
@@ -136,9 +136,9 @@ class ChainsExplorer(Explorer):
             tape = record(model, self.labels, steps=steps, held=held, rng=rng)
             read = judge.predict(tape.x.flatten(0, 1).to(judge.device))
             self.read[held] = read.unflatten(0, tape.label.shape).cpu()
-            self.tapes[held] = Tape(*(each.cpu() for each in tape))
+            self.tapes[held] = Tape(*(part.cpu() for part in tape))
         self.right = {held: read == self.labels for held, read in self.read.items()}
-        self.moments = sorted({*(step for step in TWIN_STEPS if step < steps), steps})
+        self.moments = sorted({*(step for step in STATIC_STEPS if step < steps), steps})
         style = {"description_width": "6em"}
         self.step = ipywidgets.IntSlider(
             0, min=0, max=steps, description="Gibbs steps", style=style, layout={"width": "32em"}
@@ -155,12 +155,12 @@ class ChainsExplorer(Explorer):
         super().__init__([ipywidgets.HBox([self.step, self.play]), self.held], self.about())
 
     def about(self) -> str:
-        """What the twin shows, in words; the same at every run."""
+        """What the static figure shows, in words; the same at every run."""
         at = ", ".join(map(str, self.moments))
         return (
             f"pictures of {len(self.labels)} Gibbs chains, one for each label, and what a judge "
             f"reads from them: after {at} steps from noise with the label held, and after "
-            f"{in_words(self.steps)} with the label let go; beneath, the share read as the label "
+            f"{steps_text(self.steps)} with the label let go; beneath, the share read as the label "
             "asked for at every step"
         )
 
@@ -168,7 +168,7 @@ class ChainsExplorer(Explorer):
         """How many pictures are read as the label asked for."""
         return int(self.right[held][step].sum())
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """A picture of each chain after the chosen step, above the shares read as asked."""
         held, step = self.held.value, self.step.value
         figure = Figure(figsize=(self._width(), 4.0), layout="constrained")
@@ -180,16 +180,16 @@ class ChainsExplorer(Explorer):
     def sentence(self, held: bool, step: int) -> str:
         """How many pictures are read as asked, and how many labels are still so."""
         n = len(self.labels)
-        said = (
-            f"After {in_words(step)} of Gibbs sampling, label {WORDS[held]}: a judge reads "
+        sentence = (
+            f"After {steps_text(step)} of Gibbs sampling, label {WORDS[held]}: a judge reads "
             f"{self.count(held, step)} of {n} pictures as the label asked for"
         )
         if not held:
             kept = int((self.tapes[held].label[step] == self.labels).sum())
-            said += f", and the label units of {kept} of {n} chains hold it"
-        return f"{said}."
+            sentence += f", and the label units of {kept} of {n} chains hold it"
+        return f"{sentence}."
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """A row for each of some moments with labels held, the last let go, and the shares."""
         rows = [(True, step) for step in self.moments] + [(False, self.steps)]
         figure = Figure(figsize=(self._width(), 1.15 * len(rows) + 2.4), layout="constrained")
@@ -197,7 +197,7 @@ class ChainsExplorer(Explorer):
         for axis, (held, step) in zip(axes, rows, strict=False):
             self._row(axis, held, step, headed=axis is axes[0] or not held)
             axis.set_ylabel(
-                f"{in_words(step)},\n{WORDS[held]}", rotation=0, ha="right", va="center"
+                f"{steps_text(step)},\n{WORDS[held]}", rotation=0, ha="right", va="center"
             )
         self._curves(axes[-1])
         return figure

@@ -20,11 +20,11 @@ from genaug_lessons.widgets.explorer import Explorer
 
 
 class Change(NamedTuple):
-    """A slider: its unit, its range, where it changes nothing, and what the twin shows."""
+    """A slider: its unit, its range, where it changes nothing, and what the static figure shows."""
 
     unit: str
-    least: float
-    most: float
+    low: float
+    high: float
     step: float
     neutral: float
     shown: tuple
@@ -121,7 +121,7 @@ class ChangesExplorer(Explorer):
         super().__init__([self.which, *self.sliders.values()], self.about())
 
     def about(self) -> str:
-        """What the twin shows, in words."""
+        """What the static figure shows, in words."""
         return (
             f"a picture of label {self.labels[0]} under {len(self.sliders)} changes, each with "
             "the label a judge gives it and a bar for the probability of the true one"
@@ -137,7 +137,7 @@ class ChangesExplorer(Explorer):
         guesses = self.model.predict(changed(self.pictures, **values))
         return int((guesses == self.labels).sum())
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The changed picture beside the probabilities of all labels."""
         values = {name: slider.value for name, slider in self.sliders.items()}
         picture, probabilities = self.judge(self.which.value, **values)
@@ -161,13 +161,13 @@ class ChangesExplorer(Explorer):
         )
 
     def rows(self) -> list[tuple[str, int, list[dict]]]:
-        """The twin's rows: a name, the number of a picture, and its changes."""
+        """The static figure's rows: a name, the number of a picture, and its changes."""
         kinds = {name: CHANGES[name].shown for name in self.names}
         if self.mirrors:
             kinds["mirror"] = MIRRORS[1:]
         return [(name, 0, [{name: value} for value in shown]) for name, shown in kinds.items()]
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """A row for each kind of change, every picture with its verdict and its bar."""
         rows = self.rows()
         columns = max(len(changes) for _, _, changes in rows)
@@ -197,9 +197,9 @@ class ChangesExplorer(Explorer):
 
 
 def _slider(name: str, look: dict) -> ipywidgets.FloatSlider:
-    unit, least, most, step, neutral, _ = CHANGES[name]
+    unit, low, high, step, neutral, _ = CHANGES[name]
     digits = ".2f" if step < 1 else ".0f"
-    limits = {"min": least, "max": most, "step": step, "readout_format": digits}
+    limits = {"min": low, "max": high, "step": step, "readout_format": digits}
     return ipywidgets.FloatSlider(neutral, description=f"{name} ({unit})", **limits, **look)
 
 

@@ -73,7 +73,7 @@ class Dashboard(Panel):
 
     def say(self, sentence: str) -> None:
         """The state and the newest figures in words, announced by screen readers."""
-        self.said.value = f'<div role="status">{html.escape(sentence)}</div>'
+        self.caption.value = f'<div role="status">{html.escape(sentence)}</div>'
 
     def show_error(self, text: str) -> None:
         """A traceback under the picture; an empty text removes it."""

@@ -14,10 +14,16 @@ from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.typed import check_types
-from genaug_lessons.widgets.field import KINDS, Denoiser, FieldExplorer, exact_denoiser, in_words
+from genaug_lessons.widgets.field import (
+    KINDS,
+    Denoiser,
+    FieldExplorer,
+    exact_denoiser,
+    steps_text,
+)
 
 WALKERS = 8
-MOST_STEPS, TWIN_STEPS = 10, 3
+MOST_STEPS, STATIC_STEPS = 10, 3
 
 
 def learnt_denoiser(model: Autoencoder) -> Denoiser:
@@ -65,7 +71,7 @@ class DenoisingExplorer(FieldExplorer):
         shown = ", ".join(f"{sigma:.3g}" for sigma in sorted(denoisers))
         alt = (
             f"arrows of learnt and of exact denoisers over the plane for noise of std {shown}, and "
-            f"the paths of {WALKERS} points that walk along them for {TWIN_STEPS} steps"
+            f"the paths of {WALKERS} points that walk along them for {STATIC_STEPS} steps"
         )
         super().__init__(
             toy,
@@ -85,18 +91,18 @@ class DenoisingExplorer(FieldExplorer):
         """How far learnt and exact arrows differ, and points that have walked along them."""
         apart = (ends["learnt"] - ends["exact"]).norm(dim=1).max().item()
         return (
-            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {in_words(self.steps.value)}, "
+            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {steps_text(self.steps.value)}, "
             f"points that started together are at most {apart:.2f} apart."
         )
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """Every noise from left to right; learnt arrows above, exact ones below."""
         columns = len(self.pairs)
         figure = Figure(figsize=(3.4 * columns, 7), layout="constrained")
         axes = figure.subplots(2, columns, squeeze=False)
         for row, kind in zip(axes, KINDS, strict=True):
             for axis, sigma in zip(row, self.pairs, strict=True):
-                self.panel(axis, sigma, kind, self.walk(sigma, kind, TWIN_STEPS))
+                self.panel(axis, sigma, kind, self.walk(sigma, kind, STATIC_STEPS))
         return figure
 
 

@@ -35,7 +35,7 @@ LAST = torch.tensor([1.0, 2.0, 1.0])  # (3,)
 MASKS = all_masks(6)
 CONVENTIONS = ("original", "inverted")
 WHERE = {"the last hidden layer": False, "both hidden layers": True}
-TWIN_MASK, TWIN_P = 43, (0.2, 0.5, 0.8)
+STATIC_MASK, STATIC_P = 43, (0.2, 0.5, 0.8)
 
 Pair = tuple[float, float]
 Change = Callable[[Tensor], Tensor]
@@ -87,7 +87,7 @@ class DroppingExplorer(Explorer):
             layout=layout,
         )
         self.mask = ipywidgets.IntSlider(
-            TWIN_MASK, min=0, max=63, description="mask (number)", style=style, layout=layout
+            STATIC_MASK, min=0, max=63, description="mask (number)", style=style, layout=layout
         )
         self.where = ipywidgets.Dropdown(
             options=list(WHERE),
@@ -98,11 +98,11 @@ class DroppingExplorer(Explorer):
         )
         alt = (
             "a network of 2 inputs, two hidden layers of 3 and 1 output under one mask, beside its "
-            f"outputs under all 64 masks at p = {', '.join(map(str, TWIN_P))}"
+            f"outputs under all 64 masks at p = {', '.join(map(str, STATIC_P))}"
         )
         super().__init__([self.p, self.mask, self.where], alt)
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The network under the mask, and its outputs by both conventions."""
         both = WHERE[self.where.value]
         p = (self.p.value if both else 0.0, self.p.value)
@@ -114,22 +114,22 @@ class DroppingExplorer(Explorer):
         draw_network(left, mask)
         draw_outputs(right, mask, p)
         _legend(figure)
-        said = [
+        outputs = [
             f"{name}: {in_training(mask, p, name)[-1]:.2f} now, {average(p, name):.2f} on average "
             f"over all masks, {at_test(p, name):.2f} when tested"
             for name in CONVENTIONS
         ]
         kept = "".join(str(int(value)) for value in mask)
-        return figure, f"p = {p[1]:.1f}, mask {kept[:3]} {kept[3:]}; {'; '.join(said)}."
+        return figure, f"p = {p[1]:.1f}, mask {kept[:3]} {kept[3:]}; {'; '.join(outputs)}."
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """The network under one mask, and the outputs at three probabilities of dropping."""
         figure = Figure(figsize=(10, 5.6), layout="constrained")
         left, right = figure.subfigures(1, 2, width_ratios=(1, 1.4))
-        draw_network(left.subplots(), MASKS[TWIN_MASK])
-        for axis, p in zip(right.subplots(3, 1), TWIN_P, strict=True):
-            draw_outputs(axis, MASKS[TWIN_MASK], (p, p))
-            if p != TWIN_P[-1]:
+        draw_network(left.subplots(), MASKS[STATIC_MASK])
+        for axis, p in zip(right.subplots(3, 1), STATIC_P, strict=True):
+            draw_outputs(axis, MASKS[STATIC_MASK], (p, p))
+            if p != STATIC_P[-1]:
                 axis.set_xlabel("")
         _legend(right)
         return figure

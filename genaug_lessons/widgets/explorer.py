@@ -40,8 +40,8 @@ class Panel:
         self.alt, self.text = alt, text
         natural_size = ipywidgets.Layout(align_self="flex-start", max_width="100%")
         self.picture = ipywidgets.Image(format="png", layout=natural_size)
-        self.said = ipywidgets.HTML()  # the picture in words, after every change
-        self.box = ipywidgets.VBox([*controls, self.picture, self.said, *below])
+        self.caption = ipywidgets.HTML()  # the picture in words, after every change
+        self.box = ipywidgets.VBox([*controls, self.picture, self.caption, *below])
 
     def still(self) -> bytes:
         """The PNG that a page without a kernel shows instead."""
@@ -75,7 +75,7 @@ class Panel:
 
 
 class Explorer(Panel):
-    """Base of all explorers: give it controls, `draw()` and `twin()`.
+    """Base of all explorers: give it controls, `render()` and `static_figure()`.
 
     A cell that runs again closes the explorers that it showed before.
 
@@ -90,23 +90,23 @@ class Explorer(Panel):
             control.observe(lambda _: self.redraw(), "value")
         self.redraw()
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The figure at the present values of the controls, and one sentence about it."""
         raise TypeError(f"{type(self).__name__} draws nothing")
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """One figure that shows without controls what the explorer shows with them."""
-        raise TypeError(f"{type(self).__name__} has no static twin")
+        raise TypeError(f"{type(self).__name__} has no static figure")
 
     def still(self) -> bytes:
-        """The static twin."""
-        return png(self.twin())
+        """The static figure."""
+        return png(self.static_figure())
 
     def redraw(self) -> None:
         """Draw anew; called whenever a control changes."""
-        figure, sentence = self.draw()
+        figure, sentence = self.render()
         self.picture.value = png(figure)
-        self.said.value = html.escape(sentence, quote=False)
+        self.caption.value = html.escape(sentence, quote=False)
 
     def close(self) -> None:
         """Close every widget of the tree."""

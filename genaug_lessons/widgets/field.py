@@ -39,11 +39,11 @@ def disagreement(
 
     Both are root mean squares under the weight (N,), such as a density; 0 is agreement.
     """
-    error, arrow = ((of.square().sum(1) * weight).sum() for of in _arrows(learnt, exact, x))
+    error, arrow = ((arrows.square().sum(1) * weight).sum() for arrows in _arrows(learnt, exact, x))
     return (error / arrow).sqrt().item()
 
 
-def in_words(steps: int) -> str:
+def steps_text(steps: int) -> str:
     """A number of steps, one of them in the singular."""
     return "1 step" if steps == 1 else f"{steps} steps"
 
@@ -56,7 +56,7 @@ def _arrows(learnt: Denoiser, exact: Denoiser, x: Tensor) -> tuple[Tensor, Tenso
 class FieldExplorer(Explorer):
     """Sliders choose the noise and how many steps the points have walked.
 
-    Give it `walk()`, `sentence()` and `twin()`.
+    Give it `walk()`, `sentence()` and `static_figure()`.
 
     Args:
         toy: a distribution of the plane.
@@ -66,7 +66,7 @@ class FieldExplorer(Explorer):
         trails: how many of the points show the path they have come.
         extent: the plane is shown from -extent to extent.
         controls: further ones.
-        alt: what the twin shows, for readers who cannot see it.
+        alt: what the static figure shows, for readers who cannot see it.
     """
 
     def __init__(
@@ -108,14 +108,14 @@ class FieldExplorer(Explorer):
         off = disagreement(*self.pairs[sigma], self.lattice, density)
         return f"weighted by the density, the arrows differ by {100 * off:.0f}%"
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """Both kinds of arrows at the chosen noise, and the points after the chosen steps."""
         sigma, steps = self.noise.value, self.steps.value
         figure = Figure(figsize=(9, 4.5), layout="constrained")
         walks = {kind: self.walk(sigma, kind, steps) for kind in KINDS}
         for axis, (kind, places) in zip(figure.subplots(1, 2), walks.items(), strict=True):
             self.panel(axis, sigma, kind, places)
-        return figure, self.sentence(sigma, {kind: of[-1] for kind, of in walks.items()})
+        return figure, self.sentence(sigma, {kind: path[-1] for kind, path in walks.items()})
 
     def panel(self, axis: Axes, sigma: float, kind: str, places: Tensor) -> None:
         """The smoothed density in grey, arrows a part of their length, and the points' paths."""
@@ -125,8 +125,8 @@ class FieldExplorer(Explorer):
         x, y, z = (part.view(60, 60).numpy() for part in (*fine.cpu().T, values))
         axis.contourf(x, y, z, levels=8, cmap="Greys", alpha=0.6)
         arrows = LENGTH * (denoise(self.lattice) - self.lattice)
-        straight = {"angles": "xy", "scale_units": "xy", "scale": 1}
-        axis.quiver(*self.lattice.cpu().T, *arrows.cpu().T, color=COLOURS[0], **straight)
+        to_scale = {"angles": "xy", "scale_units": "xy", "scale": 1}
+        axis.quiver(*self.lattice.cpu().T, *arrows.cpu().T, color=COLOURS[0], **to_scale)
         places, size = places.cpu(), 6 if len(self.starts) == self.trails else 3
         for path in places.unbind(1)[: self.trails]:
             axis.plot(*path.T.numpy(), "-", color=COLOURS[1], linewidth=size / 4)
@@ -134,7 +134,7 @@ class FieldExplorer(Explorer):
         axis.plot(*places[-1].T.numpy(), "o", color=COLOURS[1], markersize=size, **edge)
         limits = (-1.05 * self.extent, 1.05 * self.extent)
         axis.set(xlabel="$x_1$", ylabel="$x_2$", aspect="equal", xlim=limits, ylim=limits)
-        axis.set_title(f"{kind}, noise {sigma:.3g}, {in_words(len(places) - 1)}")
+        axis.set_title(f"{kind}, noise {sigma:.3g}, {steps_text(len(places) - 1)}")
 
 
 check_types(__name__)

@@ -21,7 +21,7 @@ from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 MOST = 5  # units of a layer
-MANY = 200  # steps of the button for many, and of the twin
+MANY = 200  # steps of the button for many, and of the static figure
 START, TOGGLED, HIDDEN, VISIBLE = (
     "start",
     "you switched",
@@ -117,7 +117,7 @@ class GibbsExplorer(Explorer):
         )
         super().__init__([ipywidgets.HBox(self.switches), ipywidgets.HBox(pressed)], alt)
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The machine as it stands, beside the visits so far and the exact probabilities."""
         figure = Figure(figsize=(9.4, 3.6), layout="constrained")
         left, right = figure.subplots(1, 2, width_ratios=(1, 1.25))
@@ -139,7 +139,7 @@ class GibbsExplorer(Explorer):
         energy = self.model.energy(v, h).item() + 0.0  # never -0.0
         return energy, self.model.free_energy(v).item(), p.item()
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """The first four moments of a chain, and its visits after many steps."""
         history, rng = [self._start()], generator(self.seed, self.model.device)
         for _ in range(2 * MANY):

@@ -17,7 +17,7 @@ from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 NEIGHBOURS = 15
-TWIN_SIDE = 11
+STATIC_SIDE = 11
 
 
 class Window(NamedTuple):
@@ -26,10 +26,10 @@ class Window(NamedTuple):
     Attributes:
         centre: its middle.
         reach: how far from the middle the sliders go.
-        pictures: how far from it the twin decodes pictures.
+        pictures: how far from it the static figure decodes pictures.
         axes: what is along the two axes.
         sliders: what the two sliders are called.
-        where: where the twin's pictures come from, in words.
+        where: where the static figure's pictures come from, in words.
     """
 
     centre: tuple[float, float]
@@ -43,8 +43,8 @@ class Window(NamedTuple):
 def codes_of(model: VAE | Autoencoder, x: Tensor) -> Tensor:
     """Codes (N, Z) of pictures (N, *shape): those of a VAE are the means of q(z|x)."""
     with torch.no_grad():
-        found = model.encode(x)
-    return found[0] if isinstance(model, VAE) else found
+        code = model.encode(x)
+    return code[0] if isinstance(model, VAE) else code
 
 
 def window(model: VAE | Autoencoder, codes: Tensor) -> Window:
@@ -70,7 +70,7 @@ def neighbours(codes: Tensor, labels: Tensor, z: Tensor) -> tuple[int, int]:
 
 def lattice(
     model: VAE | Autoencoder,
-    side: int = TWIN_SIDE,
+    side: int = STATIC_SIDE,
     extent: float = 2.0,
     centre: tuple[float, float] = (0.0, 0.0),
 ) -> Tensor:
@@ -121,7 +121,7 @@ class LatentExplorer(Explorer):
         )
         alt = (
             f"map of {len(self.codes)} pictures in the latent plane, their class numbers as "
-            f"markers, beside {TWIN_SIDE} x {TWIN_SIDE} pictures decoded {self.window.where}"
+            f"markers, beside {STATIC_SIDE} x {STATIC_SIDE} pictures decoded {self.window.where}"
         )
         super().__init__([self.across, self.up], alt)
 
@@ -131,7 +131,7 @@ class LatentExplorer(Explorer):
         with torch.no_grad():
             return self.model.decode(z)[0]
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The map with the point on it, and the picture decoded there."""
         across, up = self.across.value, self.up.value
         figure = Figure(figsize=(7.2, 4), layout="constrained")
@@ -149,7 +149,7 @@ class LatentExplorer(Explorer):
         where = f"At ({across:.1f}, {up:.1f})"
         return figure, f"{where}: {count} of the {nearest} nearest codes have label {label}."
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """The map beside decoded pictures from all over the plane."""
         figure = Figure(figsize=(9.6, 4.7), layout="constrained")
         left, right = figure.subplots(1, 2)
@@ -159,9 +159,11 @@ class LatentExplorer(Explorer):
         pictures = lattice(self.model, extent=reach, centre=(across, up))[:, 0].cpu()
         pictures = F.pad(pictures, (0, 1, 0, 1), value=0.5)  # grey gaps
         height, width = pictures.shape[1:]
-        tiled = pictures.view(TWIN_SIDE, TWIN_SIDE, height, width).transpose(1, 2)
-        tiled = tiled.reshape(TWIN_SIDE * height, TWIN_SIDE * width).numpy()
-        edge = reach * TWIN_SIDE / (TWIN_SIDE - 1)  # the outer pictures are centred on the reach
+        tiled = pictures.view(STATIC_SIDE, STATIC_SIDE, height, width).transpose(1, 2)
+        tiled = tiled.reshape(STATIC_SIDE * height, STATIC_SIDE * width).numpy()
+        edge = (
+            reach * STATIC_SIDE / (STATIC_SIDE - 1)
+        )  # the outer pictures are centred on the reach
         right.imshow(
             tiled,
             cmap="gray",

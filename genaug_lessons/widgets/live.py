@@ -278,7 +278,7 @@ class LiveTraining:
         self.dashboard.say(self.sentence())
         if self.driver == "loop":
             self._ping()
-        self.draw_seconds += self.tempo.drew(self.training.index, begun)
+        self.draw_seconds += self.tempo.drawn(self.training.index, begun)
 
     def _ping(self) -> None:
         self._sent, self._sent_at = self._sent + 1, time.perf_counter()
@@ -289,7 +289,7 @@ class LiveTraining:
 
     def _take_over(self) -> None:
         """Be what this kernel trains live: another one is closed, and becomes its picture."""
-        for other in [each for each in _current if each is not self]:
+        for other in [live for live in _current if live is not self]:
             other.close()
         _current[:] = [self]
 

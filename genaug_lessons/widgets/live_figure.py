@@ -45,7 +45,7 @@ class LiveFigure:
         rows = left.subgridspec(1 + bool(training.monitors), 1, hspace=0.15)
         axes = rows.subplots(sharex=True, squeeze=False)[:, 0]
         axes[-1].set_xlabel("step")
-        self.curves = [Curves(each) for each in axes]
+        self.curves = [Curves(axis) for axis in axes]
         self.beside = self.figure.add_subplot(right[0]) if right else None
 
     def png(self) -> bytes:
@@ -84,7 +84,7 @@ class Curves:
 
     def draw(self, curves: Mapping[str, tuple[Sequence[float], Sequence[float]]]) -> None:
         """Move the lines to where the curves, name -> (steps, values), are now."""
-        for name in [each for each in curves if each not in self.lines]:
+        for name in [new for new in curves if new not in self.lines]:
             colour, dash = next(self.looks)
             [self.lines[name]] = self.axes.plot([], [], color=colour, linestyle=dash, label=name)
             self.axes.legend(loc="upper right", fontsize="small", ncols=1 + len(self.lines) // 5)

@@ -19,7 +19,7 @@ from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.explorer import Explorer
 
 REACH = 2.0  # the ellipses lie two standard deviations from their centres
-TWIN_PASSES = (0, 1, 5)  # and the last
+STATIC_PASSES = (0, 1, 5)  # and the last
 
 
 class Moment(NamedTuple):
@@ -76,8 +76,8 @@ class MixtureExplorer(Explorer):
     """Sliders choose a pass of EM and the number of Gaussians, a menu their covariance.
 
     Args:
-        points: (N, 2), more of them distinct than `most`.
-        most: the largest number of components to choose.
+        points: (N, 2), more of them distinct than max_components.
+        max_components: the largest number of components to choose.
         passes: of EM, at most.
         seed: of the rows the components start from.
 
@@ -85,25 +85,28 @@ class MixtureExplorer(Explorer):
         ValueError: points of another shape, or too few; a number of passes below 1.
     """
 
-    def __init__(self, points: Tensor, *, most: int = 8, passes: int = 30, seed: int = 0):
+    def __init__(self, points: Tensor, *, max_components: int = 8, passes: int = 30, seed: int = 0):
         if points.ndim != 2 or points.shape[1] != 2:
             raise ValueError(f"points must be (N, 2), got {tuple(points.shape)}")
-        most, passes = count("most", most), count("passes", passes)
+        max_components, passes = count("max_components", max_components), count("passes", passes)
         distinct = len(points.unique(dim=0))
-        if distinct <= most:
-            raise ValueError(f"points must be more than most ({most}), got {distinct} distinct")
+        if distinct <= max_components:
+            raise ValueError(
+                f"points must be more than max_components, {max_components}, "
+                f"got {distinct} distinct"
+            )
         self.points, self.passes, self.seed = points, passes, seed
         self.paths: dict[tuple[int, str], list[Moment]] = {}
         style, layout = {"description_width": "11em"}, ipywidgets.Layout(width="34em")
         how = {"style": style, "layout": layout}
         self.step = ipywidgets.IntSlider(0, min=0, max=passes, description="passes of EM", **how)
         self.count = ipywidgets.IntSlider(
-            3, min=1, max=most, description="Gaussians (number)", **how
+            3, min=1, max=max_components, description="Gaussians (number)", **how
         )
         self.kind = ipywidgets.Dropdown(options=COVARIANCES, description="covariance (kind)", **how)
         alt = (
             f"{len(points)} points and a mixture of {self.count.value} Gaussians, as ellipses of "
-            f"{REACH:.0f} standard deviations, after {', '.join(map(str, TWIN_PASSES))} and "
+            f"{REACH:.0f} standard deviations, after {', '.join(map(str, STATIC_PASSES))} and "
             f"{passes} passes of EM; beside them the mean log likelihood over the passes"
         )
         super().__init__([self.step, self.count, self.kind], alt)
@@ -116,7 +119,7 @@ class MixtureExplorer(Explorer):
             self.paths[chosen] = em_path(self.points, *chosen, passes=self.passes, rng=rng)
         return self.paths[chosen]
 
-    def draw(self) -> tuple[Figure, str]:
+    def render(self) -> tuple[Figure, str]:
         """The points and ellipses after the chosen pass, and the log likelihood so far."""
         path = self.path()
         step = min(self.step.value, len(path) - 1)
@@ -124,20 +127,20 @@ class MixtureExplorer(Explorer):
         left, right = figure.subplots(1, 2, width_ratios=(4, 3))
         self._plane(left, path[step])
         self._curve(right, path, step)
-        said = (
+        sentence = (
             f"{step} passes, {self.count.value} Gaussians, {self.kind.value}: "
             f"mean log likelihood {path[step].log_likelihood:.3f} nats a point."
         )
         if step < self.step.value:
-            said += " EM ends here: a Gaussian has collapsed on too few points."
-        return figure, said
+            sentence += " EM ends here: a Gaussian has collapsed on too few points."
+        return figure, sentence
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """Four moments of one path, and its log likelihood."""
         path = self.path()
         figure = Figure(figsize=(9.6, 5.4), layout="constrained")
         axes = figure.subplot_mosaic([[0, 1, "curve"], [2, 3, "curve"]])
-        for place, step in enumerate((*TWIN_PASSES, self.passes)):
+        for place, step in enumerate((*STATIC_PASSES, self.passes)):
             step = min(step, len(path) - 1)
             self._plane(axes[place], path[step])
             axes[place].set_title(f"after {step} passes")

@@ -27,7 +27,7 @@ class Tempo:
         self._drawn: int | None = None  # the step that the newest picture shows
 
     def begin(self) -> None:
-        """The next step is due now; none is made up for."""
+        """The next step is due now; steps that were missed are not caught up."""
         self._due_at = time.perf_counter()
 
     def step_is_due(self) -> bool:
@@ -44,7 +44,7 @@ class Tempo:
         wait = max(1 / PICTURES_PER_SECOND, self.cost / share)
         return step != self._drawn and time.perf_counter() - self._drawn_at >= wait
 
-    def drew(self, step: int, begun: float) -> float:
+    def drawn(self, step: int, begun: float) -> float:
         """The seconds that it took to draw this step."""
         self._drawn, self._drawn_at = step, time.perf_counter()
         self.cost = self._drawn_at - begun

@@ -3,7 +3,7 @@
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.changes import ChangesExplorer
 
-TWIN_ANGLES = (0, 10, 20, 30, 60, 90, 180)
+STATIC_ANGLES = (0, 10, 20, 30, 60, 90, 180)
 
 
 class TurningExplorer(ChangesExplorer):
@@ -15,7 +15,7 @@ class TurningExplorer(ChangesExplorer):
     def about(self) -> str:
         """All pictures at a few angles."""
         return (
-            f"{len(self.pictures)} pictures turned by {TWIN_ANGLES[0]} to {TWIN_ANGLES[-1]} "
+            f"{len(self.pictures)} pictures turned by {STATIC_ANGLES[0]} to {STATIC_ANGLES[-1]} "
             "degrees, each with the label the classifier gives it"
         )
 
@@ -25,7 +25,7 @@ class TurningExplorer(ChangesExplorer):
 
     def rows(self) -> list[tuple[str, int, list[dict]]]:
         """A row for each picture, a column for each angle in degrees."""
-        angles = [{"rotation": degrees} for degrees in TWIN_ANGLES]
+        angles = [{"rotation": degrees} for degrees in STATIC_ANGLES]
         return [(f"label {label}", row, angles) for row, label in enumerate(self.labels.tolist())]
 
 

@@ -23,13 +23,13 @@ from genaug_lessons.widgets.field import (
     Denoiser,
     FieldExplorer,
     exact_denoiser,
-    in_words,
+    steps_text,
 )
 
 WALKERS, TRAILS = 200, 1
 MOST_STEPS = 100
 STEP_SIZE = 0.2  # a / sigma^2
-TWIN_ROWS = (("learnt", False), ("learnt", True), ("exact", True))  # kind, shaken
+STATIC_ROWS = (("learnt", False), ("learnt", True), ("exact", True))  # kind, shaken
 
 
 def langevin_walk(x: Tensor, score: Score, noise: Tensor, *, step_size: float) -> Tensor:
@@ -112,17 +112,17 @@ class WalkingExplorer(FieldExplorer):
         learnt, exact = (self._height(self.toy, sigma, ends[kind]) for kind in KINDS)
         own = "noise of their own" if self.shaken.value else "no noise of their own"
         return (
-            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {in_words(self.steps.value)} "
+            f"Noise {sigma:.3g}: {self.arrows_apart(sigma)}. After {steps_text(self.steps.value)} "
             f"with {own}, the walkers' mean log density is {learnt:.2f} (on exact arrows "
             f"{exact:.2f}); that of points drawn from it is {self.usual[sigma]:.2f}."
         )
 
-    def twin(self) -> Figure:
+    def static_figure(self) -> Figure:
         """Least, middle and most noise; arrows learnt without shaking, learnt and exact with it."""
-        size = (2.7 * len(self.columns), 2.8 * len(TWIN_ROWS))
+        size = (2.7 * len(self.columns), 2.8 * len(STATIC_ROWS))
         figure = Figure(figsize=size, layout="constrained")
-        axes = figure.subplots(len(TWIN_ROWS), len(self.columns), squeeze=False)
-        for row, (kind, shaken) in zip(axes, TWIN_ROWS, strict=True):
+        axes = figure.subplots(len(STATIC_ROWS), len(self.columns), squeeze=False)
+        for row, (kind, shaken) in zip(axes, STATIC_ROWS, strict=True):
             for axis, sigma in zip(row, self.columns, strict=True):
                 self.panel(axis, sigma, kind, self._walk(sigma, kind, MOST_STEPS, shaken=shaken))
                 own = "shaken" if shaken else "not shaken"
