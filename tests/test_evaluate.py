@@ -678,7 +678,7 @@ def test_the_bar_is_full_when_the_last_arm_is_done(monkeypatch):
             seen.append((done, total))
             yield job
 
-    monkeypatch.setattr(sys.modules[study.__module__], "progress", count)
+    monkeypatch.setattr(sys.modules["genaug_lessons.evaluate.spread"], "progress", count)
     both = Arm("both", bank=true_labels, start=as_study)
     arms = [Arm.duplicates(), Arm("mixup", transform=Mixup(2)), Arm("start", start=as_study), both]
     shown_unless_told_otherwise = {**TOY, "steps": 1}
@@ -765,7 +765,7 @@ def test_an_arm_with_a_bank_and_a_transform_has_both():
 
 def trained(monkeypatch):
     """What a study trains on from now on."""
-    module, sources = sys.modules[study.__module__], []
+    module, sources = sys.modules[Arm.__module__], []
     real = module.training_steps
 
     def remember(model, source, **settings):

@@ -1,5 +1,6 @@
 """Did it help, by how much, and when does it harm? Studies, intervals, quality of samples."""
 
+from genaug_lessons.evaluate.arm import Arm, ArmResult, run_arm
 from genaug_lessons.evaluate.estimate import Estimate, claim, estimate, paired_gain
 from genaug_lessons.evaluate.quality import (
     classification_accuracy_score,
@@ -10,10 +11,11 @@ from genaug_lessons.evaluate.quality import (
     nearest_distance,
     under_corruptions,
 )
-from genaug_lessons.evaluate.study import Arm, Study, study
+from genaug_lessons.evaluate.study import Study, study
 
 __all__ = [
     "Arm",
+    "ArmResult",
     "Estimate",
     "Study",
     "claim",
@@ -25,6 +27,7 @@ __all__ = [
     "modes_covered",
     "nearest_distance",
     "paired_gain",
+    "run_arm",
     "study",
     "under_corruptions",
 ]

@@ -4,67 +4,25 @@ Every repeat picks its labelled rows; every arm trains a classifier on them from
 weights, or from those it learnt beforehand, for the same number of steps. The gain of an arm is
 the mean over repeats of its accuracy minus that of the arm "none" in the same repeat, with a 95%
 interval. The classifiers of all repeats are trained as one stacked model.
+
+`joblib.parallel_config` spreads the arms over processes or a cluster (`spread.py`); the result is
+the same.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
-from genaug_lessons.augment import Augmented, as_transform
-from genaug_lessons.augment.policy import Change
-from genaug_lessons.checks import count, probability
-from genaug_lessons.data import Dataset, Split, digits, refuse_leaks, split
+from genaug_lessons.augment import Augmented
+from genaug_lessons.checks import count
+from genaug_lessons.data import Dataset, digits, split
 from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.evaluate.arm import Arm
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
+from genaug_lessons.evaluate.spread import run_arms
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.progress import progress
-from genaug_lessons.random import generator, spawn
-from genaug_lessons.training import training_steps
 from genaug_lessons.typed import check_types
 
 BASELINE = "none"
-
-
-@dataclass(frozen=True)
-class Arm:
-    """One way to augment.
-
-    Args:
-        name: what tables and figures call it.
-        bank: makes synthetic (or further real) data for a repeat: bank(split, rng).
-        transform: changes pictures of the batch instead: a transform, of torchvision too, or a
-            list of them. With a bank as well, it changes the whole batch after the bank's share
-            has been mixed in.
-        share: part of each batch that is augmented, 0 to 1: taken from the bank, or changed by the
-            transform where there is no bank.
-        start: makes the classifier that a repeat starts from, start(split, rng), in place of
-            the study's `make_classifier`: pretrained on the pool, say. It gets the rng that the
-            other arms draw the initial weights of that repeat from.
-    """
-
-    name: str
-    bank: Callable[[Split, torch.Generator], Dataset] | None = None
-    transform: Change | None = None
-    share: float = 0.5
-    start: Callable[[Split, torch.Generator], Classifier] | None = None
-
-    def __post_init__(self):  # refused now, not when its turn comes
-        probability("share", self.share)
-        if self.transform is not None:
-            as_transform(self.transform)
-
-    @classmethod
-    def duplicates(cls, share: float = 0.5) -> "Arm":
-        """The control: the bank holds nothing but the labelled rows again."""
-        return cls("duplicates", bank=lambda split, _: split.labelled, share=share)
-
-    @classmethod
-    def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
-        """What collecting more real labels would buy: the bank is a larger draw of them."""
-        name = f"{count('labels_per_class', labels_per_class)} real labels a class"
-        return cls(name, bank=lambda split, _: split.with_labels(labels_per_class), share=share)
 
 
 @dataclass(frozen=True)
@@ -173,68 +131,26 @@ def study(
     for arm in arms:
         if arm.transform is not None:
             Augmented(labelled, transform=arm.transform)  # refused now, not when its turn comes
-    arms = [Arm(BASELINE), *arms]
-    accuracies, seconds, classifiers = {}, {}, {}
-    jobs = _run_arms(arms, splits, labelled, steps, make_classifier, settings)
-    made = sum((arm.bank is not None) + (arm.start is not None) for arm in arms)
-    total = len(arms) + repeats * made
-    for done in progress(jobs, total, "study") if show_progress else jobs:
-        if done is not None:
-            name, ensemble, cpu = done
-            accuracies[name] = ensemble.accuracies(splits[0].test).tolist()
-            seconds[name], classifiers[name] = cpu, ensemble
+    results = run_arms(
+        [Arm(BASELINE), *arms],
+        splits,
+        show_progress=show_progress,
+        steps=steps,
+        make_classifier=make_classifier,
+        settings=settings,
+    )
+    test = splits[0].test
+    accuracies = {
+        name: result.ensemble.accuracies(test).tolist() for name, result in results.items()
+    }
+    seconds = {name: result.seconds for name, result in results.items()}
+    classifiers = {name: result.ensemble for name, result in results.items()}
     where = "development rows" if development else "test rows"
     question = (
         f"{labels_per_class} labels a class, {repeats} repeats, {steps} steps, "
-        f"scored on {len(splits[0].test)} {where}"
+        f"scored on {len(test)} {where}"
     )
     return Study(accuracies, seconds, classifiers, question)
-
-
-def _run_arms(
-    arms: Sequence[Arm],
-    splits: Sequence[Split],
-    labelled: StackedData,
-    steps: int,
-    make_classifier: Callable[..., Classifier],
-    settings: dict,
-) -> Iterator[tuple[str, Ensemble, float] | None]:
-    """Yield None after each bank or start, and (name, ensemble, CPU seconds) after each arm."""
-
-    def afresh(_: Split, rng: torch.Generator) -> Classifier:
-        return make_classifier(labelled.shape, classes=labelled.classes, rng=rng)
-
-    test = splits[0].test
-    for arm in arms:
-        start, source = time.process_time(), labelled
-        banks = []
-        if arm.bank is not None:
-            for part in splits:
-                banks.append(arm.bank(part, generator(part.repeat)))
-                if not isinstance(banks[-1], Dataset):
-                    raise TypeError(
-                        f"what the bank of arm {arm.name!r} makes must be a Dataset, "
-                        f"got {type(banks[-1]).__name__}"
-                    )
-                yield None
-        if arm.bank is not None or arm.transform is not None:
-            bank = StackedData(banks) if banks else None
-            source = Augmented(labelled, bank=bank, transform=arm.transform, share=arm.share)
-        refuse_leaks(source.ids, test, f"arm {arm.name!r}")
-        rng = generator(splits[0].repeat)  # the same for every arm: paired weights and batches
-        members = []
-        for part, weights in zip(splits, spawn(rng, len(splits)), strict=True):
-            members.append((arm.start or afresh)(part, weights))
-            if arm.start is not None:
-                yield None
-        ensemble = Ensemble(members)
-        ensemble.check_test(test)
-        training = training_steps(  # going on: a start may have been trained already
-            ensemble, source, steps=steps, resume=True, rng=rng, **settings
-        )
-        for _ in training:
-            pass
-        yield arm.name, ensemble, time.process_time() - start
 
 
 def _sets(data: tuple[Dataset, Dataset] | Dataset | None) -> tuple[Dataset, ...]:
