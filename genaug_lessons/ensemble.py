@@ -117,6 +117,13 @@ class Ensemble(Model):
         parts = [self(part.expand(self.stack, *part.shape)).argmax(-1) for part in x.split(1024)]
         return torch.cat(parts, dim=1)
 
+    @torch.no_grad()
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Log probabilities (K, N, classes) that each model gives to the same x (N, *shape)."""
+        self.eval()
+        parts = [self(part.expand(self.stack, *part.shape)) for part in x.split(1024)]
+        return torch.cat(parts, dim=1).log_softmax(-1)
+
     def accuracies(self, test: Dataset) -> Tensor:
         """Share of right answers of each model, (K,).
 

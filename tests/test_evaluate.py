@@ -873,14 +873,15 @@ def test_table_holds_accuracy_gain_interval_cost_and_verdict():
 def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
     shown = []
 
-    def forest(points, xlabel):
-        shown.append((points, xlabel))
+    def forest(points, xlabel, digits):
+        shown.append((points, xlabel, digits))
         return "drawn"
 
     monkeypatch.setattr(plots, "forest", forest)
     KNOWN._ipython_display_()
     assert capsys.readouterr().out == f"{KNOWN}\ndrawn\n"
-    [(points, xlabel)] = shown
+    [(points, xlabel, digits)] = shown
+    assert digits == 1
     assert xlabel == "gain in accuracy over none (percentage points)"
     half = stats.t.ppf(0.975, 1)
     assert points == {"affine": pytest.approx((11, 11 - half, 11 + half))}

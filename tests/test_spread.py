@@ -3,6 +3,7 @@
 import pickle
 import sys
 import threading
+import time
 
 import joblib
 import pytest
@@ -119,9 +120,11 @@ def test_the_bar_of_a_spread_study_counts_arms(monkeypatch):
 
 def test_errors_and_interrupts_of_a_worker_are_those_of_the_study():
     def leaking(split, rng):
+        time.sleep(0.5)  # the other thread has finished by then: none may compute at the very end
         return split.test
 
     def stopped(split, rng):
+        time.sleep(0.5)
         raise KeyboardInterrupt
 
     with joblib.parallel_config(backend="threading", n_jobs=2):

@@ -11,22 +11,36 @@ from genaug_lessons.evaluate.quality import (
     nearest_distance,
     under_corruptions,
 )
+from genaug_lessons.evaluate.scores import (
+    Score,
+    accuracy,
+    average_precision,
+    brier,
+    expected_cost,
+    recall,
+)
 from genaug_lessons.evaluate.study import Study, study
 
 __all__ = [
     "Arm",
     "ArmResult",
     "Estimate",
+    "Score",
     "Study",
+    "accuracy",
+    "average_precision",
+    "brier",
     "claim",
     "classification_accuracy_score",
     "copy_rate",
     "estimate",
+    "expected_cost",
     "frechet_distance",
     "mode_shares",
     "modes_covered",
     "nearest_distance",
     "paired_gain",
+    "recall",
     "run_arm",
     "study",
     "under_corruptions",
