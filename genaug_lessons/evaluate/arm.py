@@ -16,7 +16,7 @@ from genaug_lessons.augment import Augmented, as_transform
 from genaug_lessons.augment.policy import Change
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Dataset, Source, Split, refuse_leaks
-from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.ensemble import Ensemble, Loss, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator, spawn
 from genaug_lessons.training import training_steps
@@ -38,6 +38,9 @@ class Arm:
         start: makes the classifier that a repeat starts from, start(split, rng), in place of
             the study's `make_classifier`: pretrained on the pool, say. It gets the rng that the
             other arms draw the initial weights of that repeat from.
+        loss: what the classifiers minimise in place of the cross-entropy, loss(model, batch, rng),
+            one number for each example as in `Ensemble`. With it, a bank may hold rows without a
+            label (y = -1), such as `split.pool`: a share of each batch is then unlabelled.
     """
 
     name: str
@@ -45,6 +48,7 @@ class Arm:
     transform: Change | None = None
     share: float = 0.5
     start: Callable[[Split, torch.Generator], Classifier] | None = None
+    loss: Loss | None = None
 
     def __post_init__(self):  # refused now, not when its turn comes
         probability("share", self.share)
@@ -92,7 +96,8 @@ def run_arm(
 
     Raises:
         TypeError: a bank that is no data set.
-        ValueError: a bank or a start that does not fit the data.
+        ValueError: a bank or a start that does not fit the data, or a loss of another shape than
+            one number for each example.
         Leak: a bank or a start has seen rows of the test half.
     """
     begun = time.process_time()
@@ -109,7 +114,7 @@ def run_arm(
         members.append((arm.start or afresh)(part, weights))
         if arm.start is not None:
             tick()
-    ensemble = Ensemble(members)
+    ensemble = Ensemble(members, loss=arm.loss)
     ensemble.check_test(test)
     training = training_steps(  # going on: a start may have been trained already
         ensemble, source, steps=steps, resume=True, rng=rng, **settings

@@ -96,9 +96,8 @@ def _packed(arm: Arm, splits: Sequence[Split], training: dict) -> bytes:
         return _pickled(partial(run_arm, arm, splits, **training))
     except (TypeError, AttributeError, ValueError, RuntimeError, pickle.PicklingError) as error:
         raise TypeError(
-            f"arm {arm.name!r} must consist of what can be sent to a worker, or the study run "
-            f"without joblib.parallel_config; its bank, transform, start or the study's "
-            f"make_classifier cannot be pickled: {error}"
+            f"arm {arm.name!r} must consist of what can be sent to a worker (or run the study "
+            f"without joblib.parallel_config), got functions that cannot be pickled: {error}"
         ) from error
 
 
