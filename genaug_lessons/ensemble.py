@@ -4,17 +4,22 @@ A paired study trains one classifier per repeat. Stacked, K small classifiers co
 one, because the time of a small step is the number of calls and not the arithmetic. Each of the K
 learns exactly as it would alone: the loss is the sum of their losses, so no gradient mixes them.
 
+A loss of one's own gives one number for each example, and is written once for one model and many:
+
+    def weighted(model, batch, rng):  # the rare class counts tenfold
+        return torch.tensor([1.0, 10.0])[batch.y] * cross_entropy(model(batch.x, rng), batch.y)
+
 Letters: K models, B rows of a batch, x (K, B, *shape).
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from genaug_lessons.data import Batch, BatchSource, Dataset, row_batches
-from genaug_lessons.data.dataset import as_float
+from genaug_lessons.data.dataset import UNLABELLED, as_float
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import check_device
@@ -70,12 +75,18 @@ class StackedData(BatchSource):
             yield Batch(as_float(self.x[which, index]), self.y[which, index], self.labelled)
 
 
+Loss = Callable[["Ensemble", Batch, torch.Generator], Tensor]
+
+
 class Ensemble(Model):
     """K classifiers of one architecture, trained together and each as if alone.
 
     Args:
         models: classifiers that differ in the values of their parameters and buffers only; they
             are copied, not changed. What is frozen (`requires_grad=False`) stays frozen.
+        loss: in place of the cross-entropy: loss(model, batch, rng), with the ensemble as its
+            model, gives one number for each example, (K, B); each classifier learns from the mean
+            over its own. Rows without a label (y = -1) may then be in a batch.
 
     Raises:
         ValueError: no models, models of different architectures, models that are no classifiers or
@@ -85,10 +96,11 @@ class Ensemble(Model):
     needs_labels = True
     takes_soft_labels = True
 
-    def __init__(self, models: Sequence[Classifier]):
+    def __init__(self, models: Sequence[Classifier], *, loss: Loss | None = None):
         _check_alike(models)
         first = models[0]
         super().__init__(first.shape)
+        self.loss, self.takes_unlabelled = loss, loss is not None
         self.stack, self.classes, self.support = len(models), first.classes, first.support
         seen = [model.seen for model in models if model.seen is not None]
         self.seen = torch.cat(seen).unique() if seen else None
@@ -101,14 +113,25 @@ class Ensemble(Model):
         return self.members(x, rng)
 
     def objectives(self) -> list[Objective]:
-        """The sum over the models of each one's mean cross-entropy, in nats."""
+        """The sum over the models of each one's mean cross-entropy, in nats, or mean loss."""
 
         def cross_entropy(batch: Batch, rng: torch.Generator) -> Tensor:
             logits = self(batch.x, rng).flatten(0, 1)
             return len(batch.x) * F.cross_entropy(logits, batch.y.flatten(0, 1))
 
         learnable = [parameter for parameter in self.parameters() if parameter.requires_grad]
+        if self.loss is not None:
+            return [Objective("loss", learnable, self._own_loss)]
         return [Objective("cross-entropy", learnable, cross_entropy)]
+
+    def _own_loss(self, batch: Batch, rng: torch.Generator) -> Tensor:
+        losses, shape = self.loss(self, batch, rng), batch.x.shape[:2]
+        if not isinstance(losses, Tensor) or losses.shape != shape:
+            came = tuple(losses.shape) if isinstance(losses, Tensor) else type(losses).__name__
+            raise ValueError(
+                f"loss must give one number for each example, shape {tuple(shape)}, got {came}"
+            )
+        return losses.mean(1).sum()
 
     @torch.no_grad()
     def predict(self, x: Tensor) -> Tensor:
@@ -116,6 +139,13 @@ class Ensemble(Model):
         self.eval()
         parts = [self(part.expand(self.stack, *part.shape)).argmax(-1) for part in x.split(1024)]
         return torch.cat(parts, dim=1)
+
+    @torch.no_grad()
+    def log_probs(self, x: Tensor) -> Tensor:
+        """Log probabilities (K, N, classes) that each model gives to the same x (N, *shape)."""
+        self.eval()
+        parts = [self(part.expand(self.stack, *part.shape)) for part in x.split(1024)]
+        return torch.cat(parts, dim=1).log_softmax(-1)
 
     def accuracies(self, test: Dataset) -> Tensor:
         """Share of right answers of each model, (K,).
@@ -126,6 +156,20 @@ class Ensemble(Model):
         """
         self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean(-1)
+
+
+def cross_entropy(logits: Tensor, y: Tensor) -> Tensor:
+    """Cross-entropy of each example in nats, (..., B); 0 for those without a label.
+
+    Args:
+        logits: (..., B, C).
+        y: (..., B) labels, -1 for unlabelled, or (..., B, C) class probabilities.
+    """
+    log_p = logits.log_softmax(-1)
+    if y.is_floating_point():
+        return -(y * log_p).sum(-1)
+    right = log_p.gather(-1, y.clamp_min(0)[..., None])[..., 0]
+    return -right * (y != UNLABELLED)
 
 
 def _check_alike(models: Sequence[Classifier]) -> None:

@@ -243,25 +243,31 @@ def layers(networks: Mapping[str, str]) -> str:
     return show(figure, f"{len(networks)} networks, from the lowest layer up: {words}")
 
 
-def forest(effects: Mapping[str, tuple[float, float, float]], *, xlabel: str) -> str:
+def forest(
+    effects: Mapping[str, tuple[float, float, float]], *, xlabel: str, digits: int = 1
+) -> str:
     """Effects with their intervals, one row each, beside the line of no effect.
 
     Args:
         effects: name -> (mean, low, high).
         xlabel: the quantity with its unit.
+        digits: after the point, in the picture and in words.
     """
+    form = f"+.{count('digits', digits, 0)}f"
     figure, axis = plt.subplots(figsize=(6.5, 0.9 + 0.42 * len(effects)))
     for row, (mean, low, high) in enumerate(effects.values()):
         axis.plot([low, high], [row, row], "-", color=COLOURS[0], linewidth=2)
         axis.plot(mean, row, "o", color=COLOURS[0])
-        axis.annotate(f"{mean:+.1f}", (mean, row), (0, 6), textcoords="offset points", ha="center")
+        axis.annotate(
+            f"{mean:{form}}", (mean, row), (0, 6), textcoords="offset points", ha="center"
+        )
     axis.axvline(0, color="0.4", linestyle="--", linewidth=1)
     axis.set_yticks(range(len(effects)), list(effects), parse_math=False)
     axis.set_xlabel(xlabel)
     axis.set_ylim(len(effects) - 0.5, -0.7)
     axis.spines[["top", "right"]].set_visible(False)
     words = [
-        f"{name} {mean:+.1f} [{low:+.1f}, {high:+.1f}]"
+        f"{name} {mean:{form}} [{low:{form}}, {high:{form}}]"
         for name, (mean, low, high) in effects.items()
     ]
     return show(figure, f"{xlabel}: {'; '.join(words)}")

@@ -678,7 +678,7 @@ def test_the_bar_is_full_when_the_last_arm_is_done(monkeypatch):
             seen.append((done, total))
             yield job
 
-    monkeypatch.setattr(sys.modules[study.__module__], "progress", count)
+    monkeypatch.setattr(sys.modules["genaug_lessons.evaluate.spread"], "progress", count)
     both = Arm("both", bank=true_labels, start=as_study)
     arms = [Arm.duplicates(), Arm("mixup", transform=Mixup(2)), Arm("start", start=as_study), both]
     shown_unless_told_otherwise = {**TOY, "steps": 1}
@@ -765,7 +765,7 @@ def test_an_arm_with_a_bank_and_a_transform_has_both():
 
 def trained(monkeypatch):
     """What a study trains on from now on."""
-    module, sources = sys.modules[study.__module__], []
+    module, sources = sys.modules[Arm.__module__], []
     real = module.training_steps
 
     def remember(model, source, **settings):
@@ -873,14 +873,15 @@ def test_table_holds_accuracy_gain_interval_cost_and_verdict():
 def test_study_shows_itself_as_a_table_and_a_forest_plot(capsys, monkeypatch):
     shown = []
 
-    def forest(points, xlabel):
-        shown.append((points, xlabel))
+    def forest(points, xlabel, digits):
+        shown.append((points, xlabel, digits))
         return "drawn"
 
     monkeypatch.setattr(plots, "forest", forest)
     KNOWN._ipython_display_()
     assert capsys.readouterr().out == f"{KNOWN}\ndrawn\n"
-    [(points, xlabel)] = shown
+    [(points, xlabel, digits)] = shown
+    assert digits == 1
     assert xlabel == "gain in accuracy over none (percentage points)"
     half = stats.t.ppf(0.975, 1)
     assert points == {"affine": pytest.approx((11, 11 - half, 11 + half))}

@@ -2,94 +2,66 @@
 
 Every repeat picks its labelled rows; every arm trains a classifier on them from the same initial
 weights, or from those it learnt beforehand, for the same number of steps. The gain of an arm is
-the mean over repeats of its accuracy minus that of the arm "none" in the same repeat, with a 95%
-interval. The classifiers of all repeats are trained as one stacked model.
+the mean over repeats of its accuracy (or another score) minus that of the arm "none" in the same
+repeat, with a 95% interval. The classifiers of all repeats are trained as one stacked model.
+
+`joblib.parallel_config` spreads the arms over processes or a cluster (`spread.py`); the result is
+the same.
 """
 
-import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 
-import torch
-
-from genaug_lessons.augment import Augmented, as_transform
-from genaug_lessons.augment.policy import Change
-from genaug_lessons.checks import count, probability
-from genaug_lessons.data import Dataset, Split, digits, refuse_leaks, split
+from genaug_lessons.augment import Augmented
+from genaug_lessons.checks import count
+from genaug_lessons.data import Dataset, digits, split
 from genaug_lessons.ensemble import Ensemble, StackedData
+from genaug_lessons.evaluate.arm import Arm
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
+from genaug_lessons.evaluate.scores import Score, accuracy
+from genaug_lessons.evaluate.spread import run_arms
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.progress import progress
-from genaug_lessons.random import generator, spawn
-from genaug_lessons.training import training_steps
 from genaug_lessons.typed import check_types
 
 BASELINE = "none"
 
 
 @dataclass(frozen=True)
-class Arm:
-    """One way to augment.
-
-    Args:
-        name: what tables and figures call it.
-        bank: makes synthetic (or further real) data for a repeat: bank(split, rng).
-        transform: changes pictures of the batch instead: a transform, of torchvision too, or a
-            list of them. With a bank as well, it changes the whole batch after the bank's share
-            has been mixed in.
-        share: part of each batch that is augmented, 0 to 1: taken from the bank, or changed by the
-            transform where there is no bank.
-        start: makes the classifier that a repeat starts from, start(split, rng), in place of
-            the study's `make_classifier`: pretrained on the pool, say. It gets the rng that the
-            other arms draw the initial weights of that repeat from.
-    """
-
-    name: str
-    bank: Callable[[Split, torch.Generator], Dataset] | None = None
-    transform: Change | None = None
-    share: float = 0.5
-    start: Callable[[Split, torch.Generator], Classifier] | None = None
-
-    def __post_init__(self):  # refused now, not when its turn comes
-        probability("share", self.share)
-        if self.transform is not None:
-            as_transform(self.transform)
-
-    @classmethod
-    def duplicates(cls, share: float = 0.5) -> "Arm":
-        """The control: the bank holds nothing but the labelled rows again."""
-        return cls("duplicates", bank=lambda split, _: split.labelled, share=share)
-
-    @classmethod
-    def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
-        """What collecting more real labels would buy: the bank is a larger draw of them."""
-        name = f"{count('labels_per_class', labels_per_class)} real labels a class"
-        return cls(name, bank=lambda split, _: split.with_labels(labels_per_class), share=share)
-
-
-@dataclass(frozen=True)
 class Study:
-    """The result: accuracies paired over repeats. Shows itself as a table and a forest plot.
+    """The result: scores paired over repeats. Shows itself as a table and a forest plot.
 
     Attributes:
-        accuracies: arm -> one accuracy per repeat, 0 to 1; "none" is the baseline.
+        scores: arm -> one score per repeat; "none" is the baseline.
         seconds: arm -> CPU seconds for its banks, its starts and the training of its classifiers.
         classifiers: arm -> the ensemble of its trained classifiers.
         question: what was asked, in words.
+        score: by what the arms were judged.
     """
 
-    accuracies: dict[str, list[float]]
+    scores: dict[str, list[float]]
     seconds: dict[str, float]
     classifiers: dict[str, Ensemble] = field(repr=False)
     question: str
+    score: Score = accuracy
+
+    @property
+    def accuracies(self) -> dict[str, list[float]]:
+        """Arm -> one accuracy per repeat, 0 to 1: the scores of a study that judges by accuracy.
+
+        Raises:
+            AttributeError: it judges by another score.
+        """
+        if self.score != accuracy:
+            raise AttributeError(f"this study judges by {self.score.name}: look at its scores")
+        return self.scores
 
     @property
     def gains(self) -> dict[str, Estimate]:
-        """Arm -> paired gain in accuracy over "none"."""
-        baseline = self.accuracies[BASELINE]
+        """Arm -> paired gain over "none": by how much its score is better, below 0 if worse."""
+        baseline = self.scores[BASELINE]
         return {
-            name: paired_gain(values, baseline)
-            for name, values in self.accuracies.items()
+            name: paired_gain(values, baseline) if self._rises else paired_gain(baseline, values)
+            for name, values in self.scores.items()
             if name != BASELINE
         }
 
@@ -101,31 +73,60 @@ class Study:
         return "harms" if gain.high < 0 else "no effect found"
 
     def __str__(self) -> str:
-        width = max(map(len, self.accuracies))
-        base, cost = estimate(self.accuracies[BASELINE]), self.seconds[BASELINE]
-        lines = [
-            self.question,
-            f"{'arm':<{width}}  accuracy %  gain in points [95% interval]  cost",
-            f"{BASELINE:<{width}}  {100 * base.mean:10.1f}  {'':29}  {cost:.1f} s",
-        ]
-        for name, gain in self.gains.items():
-            accuracy = 100 * estimate(self.accuracies[name]).mean
-            low, high = 100 * gain.low, 100 * gain.high
-            interval = f"{100 * gain.mean:+5.1f} [{low:+5.1f}, {high:+5.1f}]"
-            lines.append(
-                f"{name:<{width}}  {accuracy:10.1f}  {interval:<29}  {self.seconds[name]:.1f} s  "
-                f"{self.verdict(name)}"
-            )
-        return "\n".join(lines)
+        percent, change = self.score.percent, self._change
+        head = f"{self.score.name} %" if percent else self.score.name
+        change = f"{change} in points [95% interval]" if percent else f"{change} [95% interval]"
+        intervals = {name: self._interval(gain) for name, gain in self.gains.items()}
+        width = max(map(len, self.scores))
+        space = max(map(len, [change, *intervals.values()]))
+
+        def line(name: str, interval: str = "") -> str:
+            mean = f"{self._shown(estimate(self.scores[name]).mean):>{len(head)}}"
+            return f"{name:<{width}}  {mean}  {interval:<{space}}  {self.seconds[name]:.1f} s"
+
+        return "\n".join(
+            [
+                self.question,
+                f"{'arm':<{width}}  {head}  {change:<{space}}  cost",
+                line(BASELINE),
+                *(f"{line(name, text)}  {self.verdict(name)}" for name, text in intervals.items()),
+            ]
+        )
 
     def _ipython_display_(self) -> None:
         from genaug_lessons import plots  # matplotlib is slow to import
 
         print(self)
+        scale = 100 if self.score.percent else 1
         points = {
-            name: tuple(100 * value for value in gain[:3]) for name, gain in self.gains.items()
+            name: tuple(scale * value for value in gain[:3]) for name, gain in self.gains.items()
         }
-        print(plots.forest(points, xlabel="gain in accuracy over none (percentage points)"))
+        label = f"{self._change} in {self.score.name} {'over' if self._rises else 'from'} none"
+        if self.score.percent:
+            label += " (percentage points)"
+        print(plots.forest(points, xlabel=label, digits=self._digits))
+
+    @property
+    def _rises(self) -> bool:
+        return self.score.better == "higher"
+
+    @property
+    def _change(self) -> str:
+        """What is good, in a word."""
+        return "gain" if self._rises else "fall"
+
+    @property
+    def _digits(self) -> int:
+        return 1 if self.score.percent else 3
+
+    def _shown(self, value: float, *, sign: bool = False) -> str:
+        """A score or a gain as it is printed."""
+        value = 100 * value if self.score.percent else value
+        return f"{value:+5.{self._digits}f}" if sign else f"{value:.{self._digits}f}"
+
+    def _interval(self, gain: Estimate) -> str:
+        mean, low, high = (self._shown(value, sign=True) for value in gain[:3])
+        return f"{mean} [{low}, {high}]"
 
 
 def study(
@@ -137,6 +138,7 @@ def study(
     steps: int = 1200,
     first_repeat: int = 0,
     development: bool = False,
+    score: Score = accuracy,
     make_classifier: Callable[..., Classifier] = Classifier,
     show_progress: bool = True,
     **settings,
@@ -152,13 +154,14 @@ def study(
             before it has had time to work.
         first_repeat: number of the first repeat; other numbers repeat the study on other rows.
         development: score on training rows, to choose settings without touching the test half.
+        score: by what the classifiers are judged: accuracy, or another `Score`.
         make_classifier: called with (shape, classes=..., rng=...), for arms without `start`.
         show_progress: a bar over arms and repeats.
         **settings: of the classifier's training, such as lr or batch_size.
 
     Raises:
         ValueError: fewer than two repeats, arms without or with equal names, an arm that does not
-            fit the data, or what `split` says.
+            fit the data, or what `split` or the score says.
         Leak: a bank or a start has seen rows of the test half.
     """
     repeats, steps = count("repeats", repeats, least=2), count("steps", steps)
@@ -173,68 +176,34 @@ def study(
     for arm in arms:
         if arm.transform is not None:
             Augmented(labelled, transform=arm.transform)  # refused now, not when its turn comes
-    arms = [Arm(BASELINE), *arms]
-    accuracies, seconds, classifiers = {}, {}, {}
-    jobs = _run_arms(arms, splits, labelled, steps, make_classifier, settings)
-    made = sum((arm.bank is not None) + (arm.start is not None) for arm in arms)
-    total = len(arms) + repeats * made
-    for done in progress(jobs, total, "study") if show_progress else jobs:
-        if done is not None:
-            name, ensemble, cpu = done
-            accuracies[name] = ensemble.accuracies(splits[0].test).tolist()
-            seconds[name], classifiers[name] = cpu, ensemble
+    results = run_arms(
+        [Arm(BASELINE), *arms],
+        splits,
+        show_progress=show_progress,
+        steps=steps,
+        make_classifier=make_classifier,
+        settings=settings,
+    )
+    test = splits[0].test
+    scores = {name: _scores(result.ensemble, test, score) for name, result in results.items()}
+    seconds = {name: result.seconds for name, result in results.items()}
+    classifiers = {name: result.ensemble for name, result in results.items()}
     where = "development rows" if development else "test rows"
+    by = "" if score == accuracy else f"by {score.name} "
     question = (
         f"{labels_per_class} labels a class, {repeats} repeats, {steps} steps, "
-        f"scored on {len(splits[0].test)} {where}"
+        f"scored {by}on {len(test)} {where}"
     )
-    return Study(accuracies, seconds, classifiers, question)
+    return Study(scores, seconds, classifiers, question, score)
 
 
-def _run_arms(
-    arms: Sequence[Arm],
-    splits: Sequence[Split],
-    labelled: StackedData,
-    steps: int,
-    make_classifier: Callable[..., Classifier],
-    settings: dict,
-) -> Iterator[tuple[str, Ensemble, float] | None]:
-    """Yield None after each bank or start, and (name, ensemble, CPU seconds) after each arm."""
-
-    def afresh(_: Split, rng: torch.Generator) -> Classifier:
-        return make_classifier(labelled.shape, classes=labelled.classes, rng=rng)
-
-    test = splits[0].test
-    for arm in arms:
-        start, source = time.process_time(), labelled
-        banks = []
-        if arm.bank is not None:
-            for part in splits:
-                banks.append(arm.bank(part, generator(part.repeat)))
-                if not isinstance(banks[-1], Dataset):
-                    raise TypeError(
-                        f"what the bank of arm {arm.name!r} makes must be a Dataset, "
-                        f"got {type(banks[-1]).__name__}"
-                    )
-                yield None
-        if arm.bank is not None or arm.transform is not None:
-            bank = StackedData(banks) if banks else None
-            source = Augmented(labelled, bank=bank, transform=arm.transform, share=arm.share)
-        refuse_leaks(source.ids, test, f"arm {arm.name!r}")
-        rng = generator(splits[0].repeat)  # the same for every arm: paired weights and batches
-        members = []
-        for part, weights in zip(splits, spawn(rng, len(splits)), strict=True):
-            members.append((arm.start or afresh)(part, weights))
-            if arm.start is not None:
-                yield None
-        ensemble = Ensemble(members)
-        ensemble.check_test(test)
-        training = training_steps(  # going on: a start may have been trained already
-            ensemble, source, steps=steps, resume=True, rng=rng, **settings
-        )
-        for _ in training:
-            pass
-        yield arm.name, ensemble, time.process_time() - start
+def _scores(ensemble: Ensemble, test: Dataset, score: Score) -> list[float]:
+    """What each classifier of the ensemble scores on the test half."""
+    if score == accuracy:
+        return ensemble.accuracies(test).tolist()
+    ensemble.check_test(test)
+    y = test.y.cpu()  # some devices know no doubles
+    return [score(log_p.cpu().double().exp(), y) for log_p in ensemble.log_probs(test.values)]
 
 
 def _sets(data: tuple[Dataset, Dataset] | Dataset | None) -> tuple[Dataset, ...]:
