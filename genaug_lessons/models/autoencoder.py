@@ -20,11 +20,11 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from genaug_lessons.augment.corruption import Corruption
 from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import Corruption
 from genaug_lessons.models.vae import bernoulli_log_likelihood
 from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
 from genaug_lessons.random import check_device

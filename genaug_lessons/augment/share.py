@@ -1,14 +1,12 @@
-"""Banks of synthetic data, and mixing them (or classical transforms) into real batches at a share.
+"""Mixing augmented examples into the batches of real data at a share.
 
-A bank is a data set that a model made; it remembers the rows the model saw.
+They come from a bank (a data set that a model made) or from a transform of the real ones.
 """
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import replace
-from typing import Protocol
+from collections.abc import Iterator, Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn import functional as F
 
 from genaug_lessons.augment.mixing import Mixing
@@ -16,7 +14,6 @@ from genaug_lessons.augment.policy import Change, Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Batch, BatchSource, Dataset, Source
-from genaug_lessons.model import Model, Update
 from genaug_lessons.typed import check_types
 
 
@@ -110,108 +107,6 @@ class Augmented(BatchSource):
     def _axis(self) -> int:
         """The axis of the examples within a batch."""
         return 0 if self.stack is None else 1
-
-
-class PerClass(Model):
-    """One unconditional model per class: what lets it augment a classifier.
-
-    Args:
-        make_model: makes one unconditional model; called once per class.
-        classes: number of labels.
-    """
-
-    needs_labels = True
-
-    def __init__(self, make_model: Callable[[], Model], *, classes: int):
-        classes = count("classes", classes)
-        models = [make_model() for _ in range(classes)]
-        if models[0].classes is not None:
-            raise ValueError("make_model must make unconditional models, got a conditional one")
-        super().__init__(models[0].shape)
-        self.models, self.classes, self.support = nn.ModuleList(models), classes, models[0].support
-        self.defaults = dict(models[0].defaults)
-        if "batch_size" in self.defaults:
-            self.defaults["batch_size"] = 256
-
-    def updater(self, **settings) -> "_PerClassUpdate":
-        """Each class's model takes a step on the batch's rows of that class."""
-        return _PerClassUpdate([model.updater(**settings) for model in self.models])
-
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape) of one label or of (n,) labels."""
-        labels = self.labels_for(n, label)
-        x = torch.empty((n, *self.shape), device=self.device)
-        for value in labels.unique().tolist():
-            rows = labels == value
-            x[rows] = self.models[value].sample(int(rows.sum()), rng=rng)
-        return x
-
-
-class _PerClassUpdate:
-    def __init__(self, updates: list[Update]):
-        self.updates = updates
-        self.batches_per_update = getattr(updates[0], "batches_per_update", 1)
-
-    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
-        losses = {}
-        for label, update in enumerate(self.updates):
-            rows = batch.y == label
-            if rows.any():
-                own = update(Batch(batch.x[rows]), rng)
-                losses |= {f"{name}, class {label}": loss for name, loss in own.items()}
-        return losses
-
-    @property
-    def names(self) -> list[str]:
-        return getattr(self.updates[0], "names", [])
-
-    def set_rates(self, rates: Mapping[str, float]) -> None:
-        for update in self.updates:
-            update.set_rates(rates)
-
-    def state_dict(self) -> dict[int, dict]:
-        states = (getattr(update, "state_dict", dict)() for update in self.updates)
-        return {label: state for label, state in enumerate(states) if state}
-
-    def load_state_dict(self, state: Mapping[int, dict]) -> None:
-        for label, remembered in state.items():
-            self.updates[label].load_state_dict(remembered)
-
-
-def bank(model: Model, *, per_class: int, rng: torch.Generator) -> Dataset:
-    """Synthetic examples (classes * per_class, *shape) from a conditional model, with labels.
-
-    The bank remembers the rows that the model saw.
-
-    Raises:
-        ValueError: per_class below 1; a model without labels, whose samples nobody could label.
-    """
-    per_class = count("per_class", per_class)
-    if model.classes is None:
-        raise ValueError(
-            "model must be conditional: samples without labels cannot augment a classifier; "
-            "PerClass makes one model per class out of an unconditional family"
-        )
-    y = torch.arange(model.classes, device=model.device).repeat_interleave(per_class)
-    x = model.sample(len(y), label=y, rng=rng)
-    return Dataset(x, y, model.classes, model.support, model.seen, synthetic=True)
-
-
-class Labeller(Protocol):
-    """What gives each example one of `classes` labels."""
-
-    classes: int
-
-    def predict(self, x: Tensor) -> Tensor:
-        """Labels (N,) of x (N, *shape)."""
-
-
-def labelled_by(model: Labeller, pool: Dataset) -> Dataset:
-    """The pool with the labels that a trained classifier gives it (self-training).
-
-    Source: Lee 2013, "Pseudo-Label", ICML workshop on challenges in representation learning.
-    """
-    return replace(pool, y=model.predict(pool.values), classes=model.classes)
 
 
 def _augmented_rows(share: float, batch_size: int) -> int:
