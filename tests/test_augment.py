@@ -24,9 +24,7 @@ from genaug_lessons.augment import (
 )
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
-from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, normal, uniform
-from genaug_lessons.training import fit
 
 
 def cpu(seed=0):
@@ -358,13 +356,27 @@ def test_augmented_data_know_what_they_are_made_of():
         assert not mixed.labelled and not next(mixed.batches(4, cpu())).labelled
 
 
-def test_a_bank_without_bounds_makes_the_mixture_unbounded():
-    real = Dataset(torch.rand(8, 4), torch.zeros(8).long(), 2, "unit")
-    free = Dataset(torch.randn(8, 4), torch.zeros(8).long(), 2, "real")
-    assert Augmented(real, bank=free).support == Augmented(free, bank=real).support == "real"
-    assert Augmented(real, bank=real).support == "unit"
-    with pytest.raises(ValueError, match="support"):
-        fit(VAE(4, classes=2, rng=cpu()), Augmented(real, bank=free), steps=1, rng=cpu())
+def of_support(support):
+    x = torch.arange(32.0).view(8, 4) % 2
+    return Dataset(x, torch.arange(8) % 2, 2, support)
+
+
+@pytest.mark.parametrize("stack", [None, 2])
+@pytest.mark.parametrize("support", ["unit", "binary"])
+def test_a_bank_without_bounds_is_refused_beside_bounded_data(support, stack):
+    real, free = of_support(support), of_support("real")
+    if stack:
+        real, free = StackedData([real] * stack), StackedData([free] * stack)
+    with pytest.raises(ValueError, match=f'support "{support}", got "real": .* clip them'):
+        Augmented(real, bank=free)
+
+
+def test_the_support_of_a_mixture_is_the_wider_of_the_two():
+    binary, unit, real = map(of_support, ("binary", "unit", "real"))
+    assert Augmented(unit, bank=unit).support == "unit"
+    assert Augmented(unit, bank=binary).support == Augmented(binary, bank=unit).support == "unit"
+    assert Augmented(binary, bank=binary).support == "binary"
+    assert Augmented(real, bank=unit).support == "real"
 
 
 @pytest.mark.parametrize(
@@ -376,6 +388,14 @@ def test_a_bank_without_bounds_makes_the_mixture_unbounded():
         (
             lambda: Augmented(painted(0), bank=Dataset(torch.zeros(4, 2))),
             r"bank must look like the data: shape \(1, 2, 2\) and 2 classes, got \(2,\) and None",
+        ),
+        (
+            lambda: Augmented(painted(0), bank=replace(painted(1), classes=3)),
+            r"bank must look like the data: .* 2 classes, got \(1, 2, 2\) and 3",
+        ),
+        (
+            lambda: Augmented(painted(0), bank=Dataset(painted(1).x)),
+            r"bank must look like the data: .* 2 classes, got \(1, 2, 2\) and None",
         ),
         (
             lambda: Augmented(painted(0), transform=Mixup(3)),

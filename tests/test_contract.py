@@ -332,7 +332,8 @@ def test_a_bank_made_from_test_rows_is_a_leak_wherever_it_is_used(kind):
     with pytest.raises(data.Leak, match="the bank has seen"):
         evaluate.classification_accuracy_score(bank, test, steps=1, rng=generator(0))
     judge = Classifier(train.shape, classes=train.classes, hidden=(4,), rng=generator(0))
-    run(judge, augment.Augmented(train[train.y >= 0], bank=bank), 1)
+    real = replace(train[train.y >= 0], support=bank.support)
+    run(judge, augment.Augmented(real, bank=bank), 1)
     with pytest.raises(data.Leak, match="the classifier has seen"):
         judge.accuracy(test[test.y >= 0])
 

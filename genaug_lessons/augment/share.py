@@ -14,6 +14,7 @@ from genaug_lessons.augment.policy import Change, Compose, as_transform
 from genaug_lessons.augment.transforms import Transform
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Batch, BatchSource, Dataset, Source
+from genaug_lessons.data.dataset import widest
 from genaug_lessons.typed import check_types
 
 
@@ -31,8 +32,9 @@ class Augmented(BatchSource):
         share: from 0 (real data only) to 1 (augmented only).
 
     Raises:
-        ValueError: neither a bank nor a transform; share outside [0, 1]; a bank of another shape;
-            something else for a transform, or one that blends other labels than the data have.
+        ValueError: neither a bank nor a transform; share outside [0, 1]; a bank of another shape,
+            with other labels, on another device or with any values beside data of a bounded
+            support; something else for a transform, or one that does not fit the data.
     """
 
     def __init__(
@@ -46,19 +48,13 @@ class Augmented(BatchSource):
         if bank is None and transform is None:
             raise ValueError("bank or transform must be given, got neither")
         self.share = probability("share", share)
-        if bank is not None and bank.stack != data.stack:
-            raise ValueError("bank must be stacked as the data are: use StackedData for both")
-        if bank is not None and (bank.shape, bank.classes) != (data.shape, data.classes):
-            raise ValueError(
-                f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
-                f"got {bank.shape} and {bank.classes}"
-            )
+        if bank is not None:
+            _check_bank(bank, data)
         sources = [data] if bank is None else [data, bank]
         self.data, self.bank, self.sources = data, bank, sources
         self.shape, self.classes = data.shape, data.classes
         self.device, self.stack = data.device, data.stack
-        supports = {source.support for source in sources}
-        self.support = data.support if len(supports) == 1 else "real"
+        self.support = widest(source.support for source in sources)
         self.held_out = any(source.held_out for source in sources)
         self.labelled = all(source.labelled for source in sources)
         self.transform = None if transform is None else as_transform(transform)
@@ -68,9 +64,11 @@ class Augmented(BatchSource):
         self.soft_labels = blends or any(source.soft_labels for source in sources)
 
     @property
-    def ids(self) -> Tensor:
-        """Ids of all the rows behind the data and the bank."""
-        return torch.cat([source.ids for source in self.sources])
+    def ids(self) -> Tensor | None:
+        """Ids of all the rows behind the data and the bank; None where neither has any."""
+        ids = [source.ids for source in self.sources]
+        known = [some for some in ids if some is not None]
+        return torch.cat(known) if known else None
 
     def parts(self) -> list[Dataset]:
         """The data sets that batches are drawn from, as they are before any transform."""
@@ -107,6 +105,25 @@ class Augmented(BatchSource):
     def _axis(self) -> int:
         """The axis of the examples within a batch."""
         return 0 if self.stack is None else 1
+
+
+def _check_bank(bank: Source, data: Source) -> None:
+    """Raise a ValueError unless a model that takes the data takes the bank, too."""
+    if bank.stack != data.stack:
+        raise ValueError("bank must be stacked as the data are: use StackedData for both")
+    if (bank.shape, bank.classes) != (data.shape, data.classes):
+        raise ValueError(
+            f"bank must look like the data: shape {data.shape} and {data.classes} classes, "
+            f"got {bank.shape} and {bank.classes}"
+        )
+    if bank.support == "real" and data.support != "real":
+        raise ValueError(
+            f'bank must have values of the data\'s support "{data.support}", got "real": where '
+            "these are of the same scale, clip them, "
+            'replace(bank, x=bank.x.clamp(0, 1), support="unit")'
+        )
+    if bank.device.type != data.device.type:
+        raise ValueError(f"bank must be on the data's device {data.device}, got {bank.device}")
 
 
 def _augmented_rows(share: float, batch_size: int) -> int:
