@@ -14,7 +14,7 @@ import torch
 from torch import nn
 
 from genaug_lessons import data
-from genaug_lessons.augment import GaussianNoise, InTurn, Masking
+from genaug_lessons.augment import GaussianNoise, Masking
 from genaug_lessons.banks import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import Model, Objective
@@ -271,7 +271,7 @@ KINDS = (
         "shapes reconstructs",
         latent=8,
         code="relu",
-        corruption=InTurn(GaussianNoise(0.3), Masking(0.2)),
+        corruption=[GaussianNoise(0.3), Masking(0.2)],
     ),
     _kind(
         "contractive autoencoder",

@@ -20,7 +20,7 @@ from genaug_lessons.augment import (
     Flip,
     Mixup,
     Noise,
-    Transform,
+    PictureTransform,
 )
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
@@ -211,7 +211,7 @@ def test_mixup_shrinks_the_variance_by_its_known_factor(alpha):
 # --- mixing at a share
 
 
-class Label(Transform):
+class Label(PictureTransform):
     """Paints the picture in the number 1."""
 
     def draw(self, n, rng):
@@ -249,7 +249,7 @@ def test_share_of_every_batch_is_exactly_augmented(share, size, stack):
                 assert (owners(batch) == torch.arange(3)[:, None]).all()
 
 
-class Lift(Transform):
+class Lift(PictureTransform):
     """Adds 10 to whatever it is given, pictures and all, and keeps count of the rows."""
 
     def __init__(self):
@@ -348,7 +348,7 @@ def test_augmented_data_know_what_they_are_made_of():
     assert set(both.ids.tolist()) == {0, 1, 2, 3, 7, 8}
     assert (both.shape, both.classes, both.support, both.labelled) == ((1, 2, 2), 2, "unit", True)
     assert Augmented(real, transform=Flip()).ids.tolist() == [0, 1, 2, 3]
-    test, unlabelled = Dataset(real.x, real.y, 2, held_out=True), replace(real, y=real.y - 1)
+    test, unlabelled = replace(real, held_out=True), replace(real, y=real.y - 1)
     assert not both.held_out
     for mixed in (Augmented(real, bank=test), Augmented(test, bank=real)):
         assert mixed.held_out and mixed.labelled

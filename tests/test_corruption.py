@@ -5,7 +5,8 @@ import math
 import pytest
 import torch
 
-from genaug_lessons.augment import GaussianNoise, InTurn, Masking, SaltAndPepper
+from genaug_lessons.augment import Compose, GaussianNoise, Masking, SaltAndPepper
+from genaug_lessons.data import Batch
 from genaug_lessons.random import generator, normal, uniform
 
 
@@ -15,7 +16,7 @@ def cpu(seed=0):
 
 def test_gaussian_noise_is_added_to_scale():
     x, noise = normal((2, 5, 4), cpu())
-    torch.testing.assert_close(GaussianNoise(0.3).apply(x, noise), x + 0.3 * noise)
+    torch.testing.assert_close(GaussianNoise(0.3).apply(x, (noise,)), x + 0.3 * noise)
     found = GaussianNoise(0.3)(torch.zeros(500, 200), cpu())
     assert abs(found.mean()) < 5 * 0.3 / found.numel() ** 0.5
     assert abs(found.std() - 0.3) < 5 * 0.3 / (2 * found.numel()) ** 0.5
@@ -48,16 +49,17 @@ def test_salt_and_pepper_sets_equal_shares_to_one_and_to_zero(fraction):
 
 def test_corruption_by_hand_follows_the_noise():
     x, u = torch.full((1, 4), 0.5), torch.tensor([[0.0, 0.15, 0.25, 0.9]])
-    assert Masking(0.2).apply(x, u).tolist() == [[0, 0, 0.5, 0.5]]
-    assert SaltAndPepper(0.2).apply(x, u).tolist() == [[0, 1, 0.5, 0.5]]
+    assert Masking(0.2).apply(x, (u,)).tolist() == [[0, 0, 0.5, 0.5]]
+    assert SaltAndPepper(0.2).apply(x, (u,)).tolist() == [[0, 1, 0.5, 0.5]]
 
 
 def test_corruptions_in_turn_take_their_noise_one_after_the_other():
     x, rng = uniform((30, 4), cpu()), cpu(1)
-    both = InTurn(GaussianNoise(0.3), Masking(0.2))
-    first = GaussianNoise(0.3).apply(x, normal((30, 4), rng))
-    assert torch.equal(both(x, cpu(1)), Masking(0.2).apply(first, uniform((30, 4), rng)))
-    assert repr(both) == "InTurn(GaussianNoise(std=0.3), Masking(fraction=0.2))"
+    both = Compose([GaussianNoise(0.3), Masking(0.2)])
+    first = GaussianNoise(0.3).apply(x, (normal((30, 4), rng),))
+    exact = Masking(0.2).apply(first, (uniform((30, 4), rng),))
+    assert torch.equal(both(x, cpu(1)), exact)
+    assert torch.equal(both.on_batch(Batch(x), cpu(1)).x, exact)
 
 
 @pytest.mark.parametrize(

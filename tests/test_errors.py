@@ -377,7 +377,7 @@ MODELS = {
     ),
     "an unknown corruption": (
         lambda: autoencoder(rng(), corruption="salt"),
-        "corruption must be a Corruption or None, got 'salt'",
+        "corruption must be one of this package .* or None, got 'salt'",
     ),
     "contraction of a deep encoder": (
         lambda: autoencoder(rng(), code="sigmoid", contraction=0.1),

@@ -9,9 +9,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.augment.mixing import Mixing
-from genaug_lessons.augment.policy import Change, Compose, as_transform
-from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.augment.policy import Change, as_transform
 from genaug_lessons.checks import count, probability
 from genaug_lessons.data import Batch, BatchSource, Dataset, Source
 from genaug_lessons.data.dataset import widest
@@ -60,7 +58,10 @@ class Augmented(BatchSource):
         self.transform = None if transform is None else as_transform(transform)
         for part in self.parts() if self.transform else ():
             self.transform.check_data(part)
-        blends = _blends_labels(self.transform)
+        changes = [] if self.transform is None else [self.transform]
+        if not all(change.keeps_range for change in changes):
+            self.support = "real"
+        blends = any(change.blends_labels for change in changes)
         self.soft_labels = blends or any(source.soft_labels for source in sources)
 
     @property
@@ -135,12 +136,6 @@ def _augmented_rows(share: float, batch_size: int) -> int:
     if share < 1 and rows == batch_size:
         raise ValueError(f"share must leave a real row in a batch of {batch_size}, got {share}")
     return rows
-
-
-def _blends_labels(transform: Transform | None) -> bool:
-    if isinstance(transform, Compose):
-        return any(map(_blends_labels, transform.transforms))
-    return isinstance(transform, Mixing)
 
 
 def _cut(batch: Batch, at: int, axis: int) -> list[Batch]:
