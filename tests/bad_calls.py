@@ -596,6 +596,17 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (banks.labelled_by, {"model": kinds.classifier(rng()), "pool": few()}),
         lambda: (
+            banks.pseudo_labelled,
+            {
+                "split": kinds.split(),
+                "steps": 1,
+                "transform": augment.Noise(),
+                "share": 0.5,
+                "make_classifier": small_classifier,
+                "rng": rng(),
+            },
+        ),
+        lambda: (
             banks.interpolation_bank,
             {
                 "model": kinds.autoencoder(rng()),

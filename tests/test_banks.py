@@ -4,9 +4,12 @@ import pytest
 import torch
 from torch import nn
 
-from genaug_lessons.banks import PerClass, bank, labelled_by
+from genaug_lessons import data
+from genaug_lessons.augment import Affine, Augmented, Flip
+from genaug_lessons.banks import PerClass, bank, labelled_by, pseudo_labelled
 from genaug_lessons.data import Dataset
 from genaug_lessons.model import Model
+from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit
@@ -114,3 +117,60 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
         assert torch.equal(found.y, (x[:, 0] > 127).long()) and found.classes == 2
         assert torch.equal(found.ids, pool.ids) and not found.synthetic
         assert pool.y is unlabelled and (pool.y is None or (pool.y == -1).all())
+
+
+# --- pseudo-labels
+
+
+@pytest.fixture(scope="module")
+def digits():
+    return data.split(data.digits(), labels_per_class=5, repeat=0)
+
+
+def by_hand(split, rows, rng, **settings):
+    teacher = Classifier(split.labelled.shape, classes=10, rng=rng, **settings)
+    fit(teacher, rows, steps=30, rng=rng, show_progress=False)
+    return teacher.predict(split.pool.values), normal((3,), rng)
+
+
+def test_pseudo_labels_are_those_of_a_teacher_trained_on_the_few_with_affine(digits):
+    varied = Augmented(digits.labelled, transform=Affine(), share=0.8)
+    exact, after = by_hand(digits, varied, rng := cpu(3))
+    found = pseudo_labelled(digits, steps=30, rng=(rng := cpu(3)))
+    assert torch.equal(found.y, exact)
+    assert torch.equal(normal((3,), rng), after)  # and not one draw more
+    assert torch.equal(found.x, digits.pool.x) and torch.equal(found.ids, digits.pool.ids)
+    assert found.classes == 10 and found.labelled and not found.synthetic
+    assert (digits.pool.y == -1).all()
+
+
+def test_the_teacher_may_learn_otherwise_and_look_otherwise(digits):
+    flipped = Augmented(digits.labelled, transform=[Flip()], share=0.5)
+    for rows, settings in ((digits.labelled, {"transform": None}), (flipped, {"share": 0.5})):
+        settings = {"transform": [Flip()], **settings}
+        exact, _ = by_hand(digits, rows, cpu(3), hidden=(8,))
+
+        def small(shape, *, classes, rng):
+            return Classifier(shape, classes=classes, hidden=(8,), rng=rng)
+
+        found = pseudo_labelled(digits, steps=30, make_classifier=small, rng=cpu(3), **settings)
+        assert torch.equal(found.y, exact)
+
+
+def test_a_teacher_of_enough_steps_is_mostly_right(digits):
+    found = pseudo_labelled(digits, steps=600, rng=cpu())
+    truth = digits.candidates[torch.isin(digits.candidates.ids, digits.pool.ids)]
+    assert torch.equal(truth.ids, found.ids)
+    assert (found.y == truth.y).float().mean() > 0.75  # five of a class; a guess is right in 0.1
+
+
+def test_points_get_pseudo_labels_without_a_transform_of_pictures():
+    split = data.split(data.two_moons().sample(200, rng=cpu()), labels_per_class=5)
+    found = pseudo_labelled(split, steps=20, transform=None, rng=cpu())
+    assert set(found.y.tolist()) <= {0, 1} and len(found) == len(split.pool)
+    with pytest.raises(ValueError, match="data must hold pictures"):
+        pseudo_labelled(split, steps=20, rng=cpu())
+    with pytest.raises(ValueError, match="steps must be an integer of at least 1, got 0"):
+        pseudo_labelled(split, steps=0, transform=None, rng=cpu())
+    with pytest.raises(ValueError, match=r"share must lie in \[0, 1\], got 1.5"):
+        pseudo_labelled(split, steps=1, share=1.5, rng=cpu())
