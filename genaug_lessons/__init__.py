@@ -2,7 +2,7 @@
 
 Import what you need; nothing heavy is loaded before it is used:
 
-    from genaug_lessons import augment, data, evaluate
+    from genaug_lessons import augment, banks, data, evaluate
     from genaug_lessons.models.vae import VAE
     from genaug_lessons.random import generator
     from genaug_lessons.training import fit, training_steps

@@ -29,16 +29,16 @@ import torch
 from torch import Tensor, nn
 
 import genaug_lessons
-from genaug_lessons import augment, data, evaluate, plots, widgets
+from genaug_lessons import augment, banks, data, evaluate, plots, widgets
 from genaug_lessons import nn as layers
 from genaug_lessons import random as chance
+from genaug_lessons.augment import corruption
 from genaug_lessons.data import Batch, BatchSource, Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import Model
 from genaug_lessons.models import (
     autoencoder,
     classifier,
-    corruption,
     dbn,
     dropout,
     gan,
@@ -277,7 +277,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (nce.UniformNoise, {"shape": 2, "low": 0.0, "high": 1.0}),
         lambda: (Ensemble, {"models": [kinds.classifier(rng()) for _ in range(2)]}),
         lambda: (
-            augment.PerClass,
+            banks.PerClass,
             {"make_model": lambda: kinds.gmm(rng(), shape=2), "classes": 2},
         ),
         lambda: (corruption.GaussianNoise, {"std": 0.1}),
@@ -364,7 +364,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {"model": kinds.dbn(rng()), "data": few(), "rng": rng(), **LOOK, "lr": 0.01},
         ),
         lambda: (
-            augment.PerClass(lambda: kinds.gmm(rng(), shape=2), classes=2).check_data,
+            banks.PerClass(lambda: kinds.gmm(rng(), shape=2), classes=2).check_data,
             {"data": plane()},
         ),
     ],
@@ -436,7 +436,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (kinds.energy_model(rng()).log_density, {"x": pictures()}),
         lambda: (nce.UniformNoise(2, 0.0, 1.0).sample, {"n": 3, "rng": rng()}),
         lambda: (
-            augment.PerClass(lambda: kinds.rbm(rng(), shape=2), classes=2).sample,
+            banks.PerClass(lambda: kinds.rbm(rng(), shape=2), classes=2).sample,
             {"n": 2, "label": 1, "rng": rng()},
         ),
     ],
@@ -591,12 +591,23 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {"batch_size": 4, "rng": rng()},
         ),
         lambda: (
-            augment.bank,
+            banks.bank,
             {"model": kinds.vae(rng(), classes=10), "per_class": 1, "rng": rng()},
         ),
-        lambda: (augment.labelled_by, {"model": kinds.classifier(rng()), "pool": few()}),
+        lambda: (banks.labelled_by, {"model": kinds.classifier(rng()), "pool": few()}),
         lambda: (
-            augment.interpolation_bank,
+            banks.pseudo_labelled,
+            {
+                "split": kinds.split(),
+                "steps": 1,
+                "transform": augment.Noise(),
+                "share": 0.5,
+                "make_classifier": small_classifier,
+                "rng": rng(),
+            },
+        ),
+        lambda: (
+            banks.interpolation_bank,
             {
                 "model": kinds.autoencoder(rng()),
                 "data": kinds.split().labelled,

@@ -14,12 +14,12 @@ import torch
 from torch import nn
 
 from genaug_lessons import data
-from genaug_lessons.augment import PerClass
+from genaug_lessons.augment import GaussianNoise, Masking
+from genaug_lessons.banks import PerClass
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import GaussianNoise, InTurn, Masking
 from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
@@ -271,7 +271,7 @@ KINDS = (
         "shapes reconstructs",
         latent=8,
         code="relu",
-        corruption=InTurn(GaussianNoise(0.3), Masking(0.2)),
+        corruption=[GaussianNoise(0.3), Masking(0.2)],
     ),
     _kind(
         "contractive autoencoder",

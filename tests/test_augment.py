@@ -1,4 +1,4 @@
-"""Transforms against torchvision picture by picture; banks and mixing counted by the example."""
+"""Transforms against torchvision picture by picture; what a share mixes, counted by the example."""
 
 import itertools
 import math
@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 import torch
-from torch import nn
 from torch.nn import functional as F
 from torchvision.transforms import InterpolationMode
 from torchvision.transforms import functional as torchvision
@@ -21,17 +20,11 @@ from genaug_lessons.augment import (
     Flip,
     Mixup,
     Noise,
-    PerClass,
-    Transform,
-    bank,
-    labelled_by,
+    PictureTransform,
 )
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
-from genaug_lessons.model import Model
-from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, normal, uniform
-from genaug_lessons.training import fit
 
 
 def cpu(seed=0):
@@ -218,7 +211,7 @@ def test_mixup_shrinks_the_variance_by_its_known_factor(alpha):
 # --- mixing at a share
 
 
-class Label(Transform):
+class Label(PictureTransform):
     """Paints the picture in the number 1."""
 
     def draw(self, n, rng):
@@ -256,7 +249,7 @@ def test_share_of_every_batch_is_exactly_augmented(share, size, stack):
                 assert (owners(batch) == torch.arange(3)[:, None]).all()
 
 
-class Lift(Transform):
+class Lift(PictureTransform):
     """Adds 10 to whatever it is given, pictures and all, and keeps count of the rows."""
 
     def __init__(self):
@@ -355,7 +348,7 @@ def test_augmented_data_know_what_they_are_made_of():
     assert set(both.ids.tolist()) == {0, 1, 2, 3, 7, 8}
     assert (both.shape, both.classes, both.support, both.labelled) == ((1, 2, 2), 2, "unit", True)
     assert Augmented(real, transform=Flip()).ids.tolist() == [0, 1, 2, 3]
-    test, unlabelled = Dataset(real.x, real.y, 2, held_out=True), replace(real, y=real.y - 1)
+    test, unlabelled = replace(real, held_out=True), replace(real, y=real.y - 1)
     assert not both.held_out
     for mixed in (Augmented(real, bank=test), Augmented(test, bank=real)):
         assert mixed.held_out and mixed.labelled
@@ -363,116 +356,27 @@ def test_augmented_data_know_what_they_are_made_of():
         assert not mixed.labelled and not next(mixed.batches(4, cpu())).labelled
 
 
-# --- banks
+def of_support(support):
+    x = torch.arange(32.0).view(8, 4) % 2
+    return Dataset(x, torch.arange(8) % 2, 2, support)
 
 
-class Echo(Model):
-    """Samples hold half their label, so that nobody can mistake one for another."""
-
-    classes, support = 3, "unit"
-
-    def __init__(self):
-        super().__init__(2)
-        self.anchor = nn.Parameter(torch.zeros(()))
-
-    def sample(self, n, *, label, rng):
-        return self.labels_for(n, label)[:, None].expand(n, 2) / 2
+@pytest.mark.parametrize("stack", [None, 2])
+@pytest.mark.parametrize("support", ["unit", "binary"])
+def test_a_bank_without_bounds_is_refused_beside_bounded_data(support, stack):
+    real, free = of_support(support), of_support("real")
+    if stack:
+        real, free = StackedData([real] * stack), StackedData([free] * stack)
+    with pytest.raises(ValueError, match=f'support "{support}", got "real": .* clip them'):
+        Augmented(real, bank=free)
 
 
-def test_bank_holds_equally_many_of_each_label_and_remembers_what_the_model_saw():
-    model = Echo()
-    model.seen = torch.tensor([3, 5])
-    made = bank(model, per_class=4, rng=cpu())
-    assert made.y.bincount().tolist() == [4, 4, 4]
-    assert torch.equal(made.x[:, 0], made.y / 2)
-    assert (made.classes, made.support) == (3, "unit")
-    assert made.synthetic and made.ids.tolist() == [3, 5]
-    assert made[:2].ids.tolist() == [3, 5]  # whatever part is used
-
-
-def test_unconditional_model_is_refused_with_advice():
-    with pytest.raises(ValueError, match=r"must be conditional.*PerClass"):
-        bank(VAE(2, rng=cpu()), per_class=3, rng=cpu())
-    with pytest.raises(ValueError, match="per_class must be an integer of at least 1, got 0"):
-        bank(Echo(), per_class=0, rng=cpu())
-
-
-def test_a_bank_without_bounds_makes_the_mixture_unbounded():
-    real = Dataset(torch.rand(8, 4), torch.zeros(8).long(), 2, "unit")
-    free = Dataset(torch.randn(8, 4), torch.zeros(8).long(), 2, "real")
-    assert Augmented(real, bank=free).support == Augmented(free, bank=real).support == "real"
-    assert Augmented(real, bank=real).support == "unit"
-    with pytest.raises(ValueError, match="support"):
-        fit(VAE(4, classes=2, rng=cpu()), Augmented(real, bank=free), steps=1, rng=cpu())
-
-
-@pytest.fixture
-def per_class():
-    rng = cpu()
-    settings = dict(hidden=(), latent=1, likelihood="gaussian", rng=rng)
-    return PerClass(lambda: VAE(2, **settings), classes=3)
-
-
-def test_samples_of_a_label_come_from_its_own_model(per_class):
-    with torch.no_grad():
-        for value, model in enumerate(per_class.models):
-            model.decoder[-1].weight.zero_()
-            model.decoder[-1].bias.fill_(value)
-    label = torch.tensor([2, 0, 1, 1, 2])
-    found = per_class.sample(5, label=label, rng=cpu())
-    assert torch.equal(found, label[:, None].float().expand(5, 2))
-    made = bank(per_class, per_class=2, rng=cpu())
-    assert torch.equal(made.x[:, 0], made.y.float())
-
-
-def test_rows_of_one_label_move_its_own_model_and_no_other(per_class):
-    before = [[p.clone() for p in model.parameters()] for model in per_class.models]
-    data = Dataset(normal((20, 2), cpu()), torch.ones(20, dtype=torch.int64), 3)
-    training = fit(per_class, data, steps=3, rng=cpu(), show_progress=False)
-    moved = [
-        any(not torch.equal(*pair) for pair in zip(old, model.parameters(), strict=True))
-        for old, model in zip(before, per_class.models, strict=True)
-    ]
-    assert moved == [False, True, False]
-    assert set(training.losses()) == {"negative ELBO, class 1"}
-    assert per_class.defaults["batch_size"] == 256  # shared out among the classes
-
-
-def test_each_model_learns_the_centre_of_its_class(per_class):
-    rng = cpu(1)
-    y = torch.arange(300) % 3
-    x = 3.0 * (y[:, None] - 1) + normal((300, 2), rng)
-    settings = dict(steps=400, lr=0.03, rng=rng, show_progress=False)
-    fit(per_class, Dataset(x, y, 3), **settings)
-    made = bank(per_class, per_class=400, rng=rng)
-    for label in range(3):
-        found, rows = made.x[made.y == label].mean(0), x[y == label]
-        assert ((found - rows.mean(0)).abs() < 5 * (2 / 400 + 1 / 100) ** 0.5).all()
-
-
-def test_per_class_refuses_conditional_models_and_asks_for_labels(per_class):
-    with pytest.raises(ValueError, match="must make unconditional models"):
-        PerClass(lambda: VAE(2, classes=3, rng=cpu()), classes=3)
-    with pytest.raises(ValueError, match="label must be given"):
-        per_class.sample(3, rng=cpu())
-
-
-def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
-    class Sign:
-        classes = 2
-
-        def predict(self, x):
-            return (x[:, 0] > 0.5).long()
-
-    x = torch.randint(256, (10, 2), dtype=torch.uint8, generator=cpu())
-    for pool in (
-        Dataset(x, torch.full((10,), -1), 2, "unit", ids=torch.arange(10)),
-        Dataset(x, support="unit"),
-    ):
-        unlabelled, found = pool.y, labelled_by(Sign(), pool)
-        assert torch.equal(found.y, (x[:, 0] > 127).long()) and found.classes == 2
-        assert torch.equal(found.ids, pool.ids) and not found.synthetic
-        assert pool.y is unlabelled and (pool.y is None or (pool.y == -1).all())
+def test_the_support_of_a_mixture_is_the_wider_of_the_two():
+    binary, unit, real = map(of_support, ("binary", "unit", "real"))
+    assert Augmented(unit, bank=unit).support == "unit"
+    assert Augmented(unit, bank=binary).support == Augmented(binary, bank=unit).support == "unit"
+    assert Augmented(binary, bank=binary).support == "binary"
+    assert Augmented(real, bank=unit).support == "real"
 
 
 @pytest.mark.parametrize(
@@ -484,6 +388,14 @@ def test_pool_gets_the_labels_that_the_model_gives_it_and_stays_real():
         (
             lambda: Augmented(painted(0), bank=Dataset(torch.zeros(4, 2))),
             r"bank must look like the data: shape \(1, 2, 2\) and 2 classes, got \(2,\) and None",
+        ),
+        (
+            lambda: Augmented(painted(0), bank=replace(painted(1), classes=3)),
+            r"bank must look like the data: .* 2 classes, got \(1, 2, 2\) and 3",
+        ),
+        (
+            lambda: Augmented(painted(0), bank=Dataset(painted(1).x)),
+            r"bank must look like the data: .* 2 classes, got \(1, 2, 2\) and None",
         ),
         (
             lambda: Augmented(painted(0), transform=Mixup(3)),

@@ -22,7 +22,7 @@ from kinds import (
 )
 from torch import nn
 
-from genaug_lessons import augment, data, evaluate
+from genaug_lessons import augment, banks, data, evaluate
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
@@ -141,7 +141,7 @@ def test_an_objective_moves_its_own_parameters_and_no_others(kind):
 
 
 def test_a_class_without_rows_in_a_batch_leaves_its_own_model_alone():
-    model = augment.PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
+    model = banks.PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
     of, before = moons(), weights(model)
     run(model, of[of.y == 1], 1)
     assert {name.split(".")[1] for name in moved(model, before)} == {"1"}
@@ -328,11 +328,12 @@ def test_same_generator_draws_the_same_sample_within_the_support(kind):
 def test_a_bank_made_from_test_rows_is_a_leak_wherever_it_is_used(kind):
     model, (train, test) = kind.new(), data.halves(kind.data())
     run(model, replace(test, held_out=False), 1)
-    bank = augment.bank(model, per_class=2, rng=generator(0))
+    bank = banks.bank(model, per_class=2, rng=generator(0))
     with pytest.raises(data.Leak, match="the bank has seen"):
         evaluate.classification_accuracy_score(bank, test, steps=1, rng=generator(0))
     judge = Classifier(train.shape, classes=train.classes, hidden=(4,), rng=generator(0))
-    run(judge, augment.Augmented(train[train.y >= 0], bank=bank), 1)
+    real = replace(train[train.y >= 0], support=bank.support)
+    run(judge, augment.Augmented(real, bank=bank), 1)
     with pytest.raises(data.Leak, match="the classifier has seen"):
         judge.accuracy(test[test.y >= 0])
 
@@ -348,7 +349,7 @@ def test_samples_follow_the_labels_asked_for(kind):
     mixed = sample(labels)
     assert torch.equal(sample(0), sample(torch.zeros(9, dtype=torch.int64)))
     assert not torch.equal(sample(0), sample(last))
-    if isinstance(model, augment.PerClass):  # which draws the rows of one label together
+    if isinstance(model, banks.PerClass):  # which draws the rows of one label together
         assert not torch.equal(mixed, sample(labels.flip(0)))
         return
     for label in (0, last):

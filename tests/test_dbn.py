@@ -8,7 +8,7 @@ from boltzmann import close, cpu, fits, five_errors, joint, numbers, states
 from torch import nn
 
 from genaug_lessons import data
-from genaug_lessons.augment import bank
+from genaug_lessons.banks import bank
 from genaug_lessons.data import Batch, Dataset, Leak
 from genaug_lessons.models.dbn import DBN, StackUpdate, classifier_from, fit_greedily, turn_around
 from genaug_lessons.models.rbm import GAP

@@ -9,7 +9,7 @@ from kinds import kinds, moons, moved, rbm, run, split, vae, weights
 from test_training import Duel, points, steps
 
 from genaug_lessons import evaluate
-from genaug_lessons.augment import PerClass
+from genaug_lessons.banks import PerClass
 from genaug_lessons.copies import Copies
 from genaug_lessons.random import generator
 from genaug_lessons.training import Diverged

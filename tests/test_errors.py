@@ -28,11 +28,11 @@ from kinds import (
 )
 from torchvision.transforms import v2
 
-from genaug_lessons import augment, data, evaluate, machine
+from genaug_lessons import augment, banks, data, evaluate, machine
+from genaug_lessons.augment import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
@@ -377,7 +377,7 @@ MODELS = {
     ),
     "an unknown corruption": (
         lambda: autoencoder(rng(), corruption="salt"),
-        "corruption must be a Corruption or None, got 'salt'",
+        "corruption must be one of this package .* or None, got 'salt'",
     ),
     "contraction of a deep encoder": (
         lambda: autoencoder(rng(), code="sigmoid", contraction=0.1),
@@ -401,7 +401,7 @@ MODELS = {
         "models must share one architecture, got .*p=0.1.*p=0.2",
     ),
     "conditional models per class": (
-        lambda: augment.PerClass(lambda: vae(rng(), classes=10), classes=10),
+        lambda: banks.PerClass(lambda: vae(rng(), classes=10), classes=10),
         "make_model must make unconditional models",
     ),
     "no components": (
@@ -634,7 +634,7 @@ SAMPLING = {
     "no samples": (lambda m: sample(m, 0, 1), "n must be an integer of at least 1, got 0"),
     "half a sample": (lambda m: sample(m, 1.5, 1), "n must be an integer, got 1.5"),
     "an empty bank": (
-        lambda m: augment.bank(m, per_class=0, rng=rng()),
+        lambda m: banks.bank(m, per_class=0, rng=rng()),
         "per_class must be an integer of at least 1, got 0",
     ),
     "codes without labels": (lambda m: m.encode(labelled().x), "label must be given"),
@@ -1605,7 +1605,7 @@ def refused_before_it_begins(model, wrong, said):
             "data must be a Dataset: GaussianMixture takes all rows at once, got Augmented",
         ),
         (
-            lambda: augment.PerClass(lambda: gmm(rng(), shape=2), classes=2),
+            lambda: banks.PerClass(lambda: gmm(rng(), shape=2), classes=2),
             lambda: augment.Augmented(moons(), transform=augment.Mixup(2)),
             "data must be a Dataset: PerClass takes all rows at once, got Augmented",
         ),
@@ -1703,7 +1703,7 @@ def test_an_ensemble_takes_a_data_set_for_each_of_its_models():
 
 
 def test_a_single_bank_for_a_stack_is_refused():
-    bank = augment.bank(vae(rng(), classes=10), per_class=1, rng=rng())
+    bank = banks.bank(vae(rng(), classes=10), per_class=1, rng=rng())
     with pytest.raises(REFUSED, match="bank must be stacked as the data are"):
         augment.Augmented(stacked(), bank=bank)
 

@@ -15,7 +15,7 @@ from sklearn.neighbors import NearestNeighbors
 from torch.distributions import Normal
 
 from genaug_lessons import data, machine, plots
-from genaug_lessons.augment import Mixup, Noise, Transform
+from genaug_lessons.augment import Mixup, Noise, PictureTransform
 from genaug_lessons.data import Dataset, Leak, PlaneMixture, ring, split
 from genaug_lessons.ensemble import Ensemble
 from genaug_lessons.evaluate import (
@@ -726,7 +726,7 @@ def test_mixup_can_be_an_arm_on_points_and_transforms_of_pictures_cannot():
         study([Arm("noise", transform=Noise(0.1))], data=toy(), **TOY)
 
 
-class Nothing(Transform):
+class Nothing(PictureTransform):
     """A transform of points, which leaves them as they are."""
 
     def check_data(self, data):

@@ -10,7 +10,8 @@ from torch.distributions import Normal
 from torch.nn import functional as F
 
 from genaug_lessons import data
-from genaug_lessons.augment import Augmented, PerClass
+from genaug_lessons.augment import Augmented
+from genaug_lessons.banks import PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate

@@ -12,7 +12,7 @@ from sklearn import mixture
 from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 
 from genaug_lessons import data
-from genaug_lessons.augment import PerClass
+from genaug_lessons.banks import PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.models import gaussians
 from genaug_lessons.models.gaussians import COVARIANCES, constrain, log_gaussian, m_step, shrink

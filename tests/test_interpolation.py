@@ -8,7 +8,7 @@ import torch
 from test_autoencoder import SIZE, cpu, linear_autoencoder
 
 from genaug_lessons import data
-from genaug_lessons.augment import interpolation_bank
+from genaug_lessons.banks import interpolation_bank
 from genaug_lessons.data import Dataset, Leak
 from genaug_lessons.models.autoencoder import Autoencoder
 

@@ -15,11 +15,13 @@ FILES = sorted(PACKAGE.rglob("*.py"))
 LAYERS = [
     {"typed", "checks", "interrupts", "random", "machine", "progress"},
     {"nn", "data", "plots"},
+    {"augment"},
     {"model"},
     {"copies", "settings", "training"},
     {"models"},
     {"stacking", "ensemble"},
-    {"augment", "evaluate"},
+    {"banks"},
+    {"evaluate"},
     {"widgets", "exercises"},
     {"__main__"},
 ]
@@ -198,7 +200,7 @@ def test_a_file_holds_one_idea(path):
 def test_importing_the_front_door_loads_nothing_heavy():
     program = (
         "import sys, genaug_lessons\n"
-        "from genaug_lessons import augment, data, evaluate\n"
+        "from genaug_lessons import augment, banks, data, evaluate\n"
         f"print([name for name in {HEAVY} if name in sys.modules])"
     )
     command = [sys.executable, "-c", program]

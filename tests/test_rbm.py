@@ -22,7 +22,7 @@ from boltzmann import (
 from sklearn.neural_network import BernoulliRBM
 
 from genaug_lessons import data
-from genaug_lessons.augment import PerClass, bank
+from genaug_lessons.banks import PerClass, bank
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.models.rbm import GAP, RBM, ContrastiveUpdate
 from genaug_lessons.random import bernoulli, normal, uniform

@@ -26,7 +26,7 @@ from genaug_lessons.augment import (
     Mixup,
     Noise,
     PerPicture,
-    Transform,
+    PictureTransform,
     as_transform,
     geometry,
     pixels,
@@ -57,6 +57,10 @@ MOVES = (
     Crop(3),
 )
 SIZE = 9, 7  # height and width
+
+
+class Bare(PictureTransform):
+    """Forgets both of its halves."""
 
 
 def cpu(seed=0):
@@ -326,7 +330,7 @@ def test_a_policy_clips_boxes_to_the_pictures_before_it_moves_them():
     assert found.tolist() == [[[6, 2, 8, 4], [0, 0, 0, 0], [3, 7, 5, 10]]]
 
 
-class Larger(Transform):
+class Larger(PictureTransform):
     """Boxes grow by a pixel on every side, even those that are lost."""
 
     def apply_to_boxes(self, boxes, parameters, size):
@@ -520,14 +524,30 @@ def test_changes_of_pixels_leave_masks_and_boxes_where_they_are(transform):
     assert not beyond.any() and not seen.any()
 
 
-@pytest.mark.parametrize(
-    "transform", [Mixup(2), CutMix(2), PerPicture(v2.RandomInvert())], ids=repr
-)
+@pytest.mark.parametrize("transform", [PerPicture(v2.RandomInvert()), Bare()], ids=repr)
 def test_what_cannot_say_where_things_go_moves_no_masks_and_no_boxes(transform):
     with pytest.raises(TypeError, match=f"{type(transform).__name__} moves no masks"):
         transform.apply_to_mask(torch.zeros(2, 3, 3), ())
     with pytest.raises(TypeError, match=f"{type(transform).__name__} moves no boxes"):
         transform.apply_to_boxes(torch.zeros(2, 1, 4), (), (3, 3))
+
+
+@pytest.mark.parametrize("mixing", [Mixup(2), CutMix(2)], ids=repr)
+def test_mixing_has_no_halves_of_single_examples_and_a_policy_with_it_says_so(mixing):
+    for half in ("draw_for", "apply_to_mask", "apply_to_boxes", "__call__"):
+        assert not hasattr(mixing, half)
+    policy, x, name = Compose([mixing]), torch.zeros(2, 1, 3, 3), type(mixing).__name__
+    with pytest.raises(TypeError, match=f"{name} moves no masks"):
+        policy.apply_to_mask(torch.zeros(2, 3, 3), ((),))
+    with pytest.raises(TypeError, match=f"{name} moves no boxes"):
+        policy.apply_to_boxes(torch.zeros(2, 1, 4), ((),), (3, 3))
+    for half in (
+        lambda: policy.draw_for(x, cpu()),
+        lambda: policy.apply(x, ((),)),
+        lambda: policy(x, cpu()),
+    ):
+        with pytest.raises(ValueError, match=f"x must come with labels for {name}: use on_batch"):
+            half()
 
 
 # --- policies and other people's transforms
@@ -609,10 +629,6 @@ def test_older_torchvision_transforms_and_functions_draw_for_each_picture_and_ca
     random.seed(8)  # the state of others makes no difference
     assert torch.equal(as_transform([theirs])(x, cpu(3)), found)
     assert not torch.equal(as_transform(theirs)(x, cpu(4)), found)
-
-
-class Bare(Transform):
-    """Forgets both of its halves."""
 
 
 def test_a_transform_without_its_halves_says_so():

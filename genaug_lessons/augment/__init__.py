@@ -1,14 +1,20 @@
-"""Augmentation: classical transforms, banks of synthetic data, and mixing either at a share."""
+"""What changes examples: transforms, corruptions, policies, and mixing them in at a share."""
 
 from genaug_lessons.augment.affine import Affine
-from genaug_lessons.augment.banks import Augmented, PerClass, bank, labelled_by
+from genaug_lessons.augment.corruption import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.augment.geometry import Crop, Flip
-from genaug_lessons.augment.interpolation import interpolation_bank
 from genaug_lessons.augment.mixing import CutMix, Mixup
 from genaug_lessons.augment.per_picture import PerPicture
 from genaug_lessons.augment.pixels import Brightness, Contrast, Erase, Noise
 from genaug_lessons.augment.policy import Compose, as_transform
-from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.augment.share import Augmented
+from genaug_lessons.augment.transforms import (
+    ExampleTransform,
+    PictureTransform,
+    RowTransform,
+    SignalTransform,
+    Transform,
+)
 
 __all__ = [
     "Affine",
@@ -19,14 +25,17 @@ __all__ = [
     "Crop",
     "CutMix",
     "Erase",
+    "ExampleTransform",
     "Flip",
+    "GaussianNoise",
+    "Masking",
     "Mixup",
     "Noise",
-    "PerClass",
     "PerPicture",
+    "PictureTransform",
+    "RowTransform",
+    "SaltAndPepper",
+    "SignalTransform",
     "Transform",
     "as_transform",
-    "bank",
-    "interpolation_bank",
-    "labelled_by",
 ]

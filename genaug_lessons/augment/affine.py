@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from genaug_lessons.augment.geometry import Move
+from genaug_lessons.augment.geometry import Geometric
 from genaug_lessons.augment.transforms import check_mask, check_pictures
 from genaug_lessons.checks import number
 from genaug_lessons.random import uniform
@@ -18,7 +18,7 @@ from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
-class Affine(Move):
+class Affine(Geometric):
     """Shear, rotation, scaling and shift about the centre, bilinear, black outside.
 
     Args:

@@ -11,18 +11,18 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from genaug_lessons.augment.transforms import (
-    Transform,
+    PictureTransform,
     check_boxes,
     check_mask,
     check_pictures,
-    in_sight,
+    clip_boxes,
 )
 from genaug_lessons.checks import count, probability
 from genaug_lessons.random import uniform
 from genaug_lessons.typed import check_types
 
 
-class Move(Transform):
+class Geometric(PictureTransform):
     """A transform that moves masks and boxes along; `moved` says where boxes go."""
 
     def apply_to_mask(self, mask: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
@@ -35,7 +35,7 @@ class Move(Transform):
     ) -> tuple[Tensor, Tensor]:
         """Boxes (B, N, 4) moved and clipped, and which are still in sight (B, N)."""
         check_boxes(boxes)
-        return in_sight(self.moved(boxes, parameters, size), size)
+        return clip_boxes(self.moved(boxes, parameters, size), size)
 
     def moved(self, boxes: Tensor, parameters: tuple[Tensor, ...], size: tuple[int, int]) -> Tensor:
         """Boxes (B, N, 4) moved, not yet clipped."""
@@ -43,7 +43,7 @@ class Move(Transform):
 
 
 @dataclass(frozen=True)
-class Flip(Move):
+class Flip(Geometric):
     """Mirror left and right (or, with vertical=True, up and down) with probability p."""
 
     p: float = 0.5
@@ -74,7 +74,7 @@ class Flip(Move):
 
 
 @dataclass(frozen=True)
-class Crop(Move):
+class Crop(Geometric):
     """Cut a window of the picture's own size out of the picture padded with black pixels."""
 
     padding: int = 1

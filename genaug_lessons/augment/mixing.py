@@ -24,14 +24,11 @@ class Mixing(Transform):
     classes: int
     alpha: float
 
+    blends_labels = True
+
     def __post_init__(self):
         count("classes", self.classes, least=2)
         number("alpha", self.alpha, above=0)
-
-    def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
-        """Refuses pictures without their labels."""
-        name = type(self).__name__
-        raise ValueError(f"x must come with labels for {name}: use on_batch(Batch(x, y), ...)")
 
     def check_data(self, data: Source) -> None:
         """Raise a ValueError unless the data are labelled throughout, with as many classes."""

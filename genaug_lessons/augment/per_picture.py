@@ -13,12 +13,12 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from genaug_lessons.augment.transforms import Transform
+from genaug_lessons.augment.transforms import PictureTransform
 from genaug_lessons.typed import check_types
 
 
 @dataclass(frozen=True)
-class PerPicture(Transform):
+class PerPicture(PictureTransform):
     """A change of single pictures, such as a torchvision transform, drawn anew for each.
 
     The change runs on the CPU and may draw from torch's and Python's global random states, which

@@ -9,39 +9,22 @@ from numbers import Real
 import torch
 from torch import Tensor
 
-from genaug_lessons.augment.transforms import (
-    Transform,
-    check_boxes,
-    check_mask,
-    check_pictures,
-    in_sight,
-)
+from genaug_lessons.augment.transforms import InPlace, PictureTransform, check_pictures
 from genaug_lessons.checks import number, probability
 from genaug_lessons.random import normal, uniform
 from genaug_lessons.typed import check_types
 
 
-class PixelChange(Transform):
-    """A transform that leaves everything in its place."""
-
-    def apply_to_mask(self, mask: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
-        """The mask as it is."""
-        check_mask(mask)
-        return mask
-
-    def apply_to_boxes(
-        self, boxes: Tensor, parameters: tuple[Tensor, ...], size: tuple[int, int]
-    ) -> tuple[Tensor, Tensor]:
-        """The boxes as they are, but clipped to the pictures."""
-        check_boxes(boxes)
-        return in_sight(boxes, size)
+class Photometric(InPlace, PictureTransform):
+    """A transform of pictures that changes values and leaves everything in its place."""
 
 
 @dataclass(frozen=True)
-class Noise(PixelChange):
+class Noise(Photometric):
     """Gaussian noise of the given standard deviation on every pixel; clipped to [0, 1].
 
-    It is drawn by `draw_for`, because it has the pictures' own shape.
+    It is drawn by `draw_for`, because it has the pictures' own shape. `GaussianNoise` is the same
+    for examples of any shape and scale, and does not clip.
     """
 
     std: float = 0.1
@@ -60,7 +43,7 @@ class Noise(PixelChange):
 
 
 @dataclass(frozen=True)
-class FactorChange(PixelChange):
+class ScaleFactor(Photometric):
     """A change by one factor for each picture, evenly between 1 - change and 1 + change."""
 
     change: float = 0.3
@@ -73,7 +56,7 @@ class FactorChange(PixelChange):
         return (uniform((n,), rng, 1 - self.change, 1 + self.change),)
 
 
-class Brightness(FactorChange):
+class Brightness(ScaleFactor):
     """Every value times one factor from 1 - change to 1 + change; clipped to [0, 1]."""
 
     def apply(self, x: Tensor, parameters: tuple[Tensor, ...]) -> Tensor:
@@ -81,7 +64,7 @@ class Brightness(FactorChange):
         return (parameters[0][:, None, None, None] * x).clamp(0, 1)
 
 
-class Contrast(FactorChange):
+class Contrast(ScaleFactor):
     """Distances from the picture's mean times one factor from 1 - change to 1 + change.
 
     Clipped to [0, 1]. The mean is over all pixels and channels alike; torchvision's weighs red,
@@ -95,7 +78,7 @@ class Contrast(FactorChange):
 
 
 @dataclass(frozen=True)
-class Erase(PixelChange):
+class Erase(Photometric):
     """With probability p, one rectangle at a random place is painted over.
 
     Args:

@@ -4,7 +4,7 @@ Letters: x (N, *shape) examples, y (N,) labels with -1 for "unlabelled", B the s
 """
 
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from itertools import repeat
 from typing import Annotated, NamedTuple
@@ -19,6 +19,7 @@ from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
 SUPPORTS = ("unit", "binary", "real")
+WIDTHS = ("binary", "unit", "real")  # each holds the values of those before it
 UNLABELLED = -1
 CHUNK = 1024  # rows turned into floats at once: bounds the memory
 
@@ -53,15 +54,48 @@ class _Ids:
 
 
 class BatchSource:
-    """What training draws its batches from; `parts` are the data sets behind it.
+    """What training draws its batches from: the contract that all data sets keep.
+
+    `Dataset`, `StackedData` and `Augmented` keep it. So may one of your own, such as a stream from
+    a disk: set these attributes and write the two methods, and `fit` takes it.
 
     Attributes:
+        shape: of one example.
+        support: of the values that its batches hold, as in `Dataset`.
+        classes: how many labels there are; None without labels.
+        device: where its batches live.
+        ids: int64 ids of all the real rows behind it, by which leaks are caught; None where there
+            are none, as in a simulation.
+        held_out: whether any of it is a test half, which training refuses.
+        labelled: whether every row has a label, so that no batch holds y = -1.
+        soft_labels: whether its batches hold class probabilities for labels, as Mixup makes them.
         stack: how many data sets are stacked for an ensemble; None for a single one.
-        soft_labels: whether its batches hold class probabilities for labels.
     """
 
-    stack: int | None = None
+    shape: tuple[int, ...]
+    support: str
+    classes: int | None
+    device: torch.device
+    ids: Tensor | None
+    held_out: bool
+    labelled: bool
     soft_labels = False
+    stack: int | None = None
+
+    def parts(self) -> list["Dataset"]:
+        """The data sets behind it, as they are before any transform: where to look at all rows."""
+        raise TypeError(f"{type(self).__name__} has no parts")
+
+    def batches(self, batch_size: int | None, rng: torch.Generator) -> Iterator["Batch"]:
+        """Batches without end, each of `batch_size` examples (*shape), float32, with labels.
+
+        Those of a stack have the axis of the data sets in front: x (K, B, *shape), y (K, B).
+
+        Args:
+            batch_size: at least 1. A `Dataset` alone takes None, for all its rows in every batch.
+            rng: all chance comes from it; it lives on `device`.
+        """
+        raise TypeError(f"{type(self).__name__} has no batches")
 
 
 Source = Annotated[BatchSource, "a data set (Dataset, Augmented, StackedData)", "data sets"]
@@ -203,6 +237,11 @@ def content_ids(x: Tensor) -> Tensor:
     ]
     ids = np.frombuffer(b"".join(digests), dtype="<i8").astype(np.int64)
     return torch.from_numpy(ids).to(x.device)
+
+
+def widest(supports: Iterable[str]) -> str:
+    """The support that holds the values of all these: "real", else "unit", else "binary"."""
+    return max(supports, key=WIDTHS.index)
 
 
 def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:

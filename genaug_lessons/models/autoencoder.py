@@ -4,7 +4,7 @@ An encoder squeezes x into a code z, a decoder makes x again; both learn to lose
 
     L(x, r(x~)) + lambda |dz/dx|^2,   r(x) = decode(encode(x))
 
-where x~ is x, or x spoilt for a denoising autoencoder, and lambda is 0 unless the autoencoder is
+where x~ is x, or x corrupted for a denoising autoencoder, and lambda is 0 unless the autoencoder is
 contractive. Without hidden layers and with squared error it finds the plane of PCA (Baldi &
 Hornik 1989). It has no distribution over codes, so it does not sample.
 
@@ -20,14 +20,15 @@ from copy import deepcopy
 import torch
 from torch import Tensor, nn
 
+from genaug_lessons.augment import Transform, as_transform
+from genaug_lessons.augment.policy import Change
 from genaug_lessons.checks import choice, count, counts, number
-from genaug_lessons.data import Batch
+from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.corruption import Corruption
 from genaug_lessons.models.vae import bernoulli_log_likelihood
 from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
-from genaug_lessons.random import check_device
+from genaug_lessons.random import check_device, generator
 from genaug_lessons.typed import check_types
 
 CODES = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
@@ -76,14 +77,16 @@ class Autoencoder(Model):
         code: what the code units do: "linear", "relu", "sigmoid" or "tanh".
         network: "mlp" or "cnn".
         loss: "cross-entropy" for data in [0, 1], "squared" for real data.
-        corruption: spoils what the encoder sees while training, not what the decoder should make.
+        corruption: changes what the encoder sees while training, not what the decoder should
+            restore: a corruption, any other transform of such examples, or a list of them.
         contraction: weight lambda of the contractive penalty, at least 0.
         tied: the decoder uses the encoder's weights, transposed.
         rng: initial weights are drawn from it; the model lives on its device.
 
     Raises:
         ValueError: a setting out of its range, or settings that do not go together: contraction
-            needs one layer of sigmoid or tanh units, tied weights a dense network.
+            needs one layer of sigmoid or tanh units, tied weights a dense network; a corruption
+            that does not fit such examples, or blends labels.
     """
 
     def __init__(
@@ -95,7 +98,7 @@ class Autoencoder(Model):
         code: str = "linear",
         network: str = "mlp",
         loss: str = "cross-entropy",
-        corruption: Corruption | None = None,
+        corruption: Change | None = None,
         contraction: float = 0.0,
         tied: bool = False,
         rng: torch.Generator,
@@ -109,7 +112,10 @@ class Autoencoder(Model):
         if tied and network == "cnn":
             raise ValueError('tied weights need network="mlp", got "cnn"')
         self.hidden, self.latent, self.code, self.network = hidden, latent, code, network
-        self.loss, self.corruption, self.contraction = loss, corruption, contraction
+        self.loss, self.contraction = loss, contraction
+        self.corruption = None if corruption is None else as_transform(corruption)
+        if self.corruption is not None:
+            _check_corruption(self.corruption, self.shape, rng.device)
         if contraction:
             self._check_contractible()
         self.support = "unit" if loss == "cross-entropy" else "real"
@@ -145,12 +151,12 @@ class Autoencoder(Model):
         """Squared error of each reconstruction, (B,), summed over the values; whatever the loss."""
         return (self.reconstruct(x) - x).square().flatten(1).sum(-1)
 
-    def reconstruction_loss(self, x: Tensor, spoilt: Tensor) -> Tensor:
-        """What making x out of `spoilt` costs, (B,): in nats for cross-entropy, else in x squared.
+    def reconstruction_loss(self, x: Tensor, corrupted: Tensor) -> Tensor:
+        """What restoring x costs, (B,): in nats for cross-entropy, else in the square of x.
 
         Summed over the values of each example.
         """
-        output = self.decoder(self.encode(spoilt)).flatten(1)
+        output = self.decoder(self.encode(corrupted)).flatten(1)
         if self.loss == "cross-entropy":
             return -bernoulli_log_likelihood(x.flatten(1), output)
         return (output - x.flatten(1)).square().sum(-1)
@@ -167,13 +173,19 @@ class Autoencoder(Model):
             return contractive_penalty_sigmoid(h, weight)
         return contractive_penalty_tanh(h, weight)
 
+    def check_data(self, data: Source) -> None:
+        """Raise a ValueError unless the data fit the model and the corruption."""
+        super().check_data(data)
+        if self.corruption is not None:
+            self.corruption.check_data(data)
+
     def objectives(self) -> list[Objective]:
         """The mean over the batch of the reconstruction loss, and lambda times the penalty."""
 
         def loss(batch: Batch, rng: torch.Generator) -> Tensor:
             x = batch.x
-            spoilt = x if self.corruption is None else self.corruption(x, rng)
-            losses = self.reconstruction_loss(x, spoilt)
+            seen = batch if self.corruption is None else self.corruption.on_batch(Batch(x), rng)
+            losses = self.reconstruction_loss(x, seen.x)
             if self.contraction:
                 losses = losses + self.contraction * self.contractive_penalty(x)
             return losses.mean()
@@ -213,6 +225,19 @@ def classifier_from(
     classifier.network = Net(*layers, Dropout(dropout), classifier.network[-1])
     classifier.shape, classifier.seen = model.shape, model.seen
     return classifier
+
+
+def _check_corruption(corruption: Transform, shape: tuple[int, ...], device: torch.device) -> None:
+    """Raise a ValueError unless it changes black examples of this shape and nothing else."""
+    if corruption.blends_labels:
+        raise ValueError(f"corruption must leave labels alone, got {corruption!r}")
+    x = torch.zeros((2, *shape), device=device)
+    try:
+        found = corruption.on_batch(Batch(x), generator(0, device)).x
+    except ValueError as error:
+        raise ValueError(f"corruption must fit examples of shape {shape}: {error}") from None
+    if found.shape != x.shape:
+        raise ValueError(f"corruption must keep the shape {shape}, got {tuple(found.shape[1:])}")
 
 
 def _mirrored(encoder: Net, rng: torch.Generator) -> Net:

@@ -32,7 +32,7 @@ from genaug_lessons.random import uniform
 from genaug_lessons.typed import check_types
 
 
-class Noise(Protocol):
+class NoiseDistribution(Protocol):
     """What data are told from: it draws examples and knows its own density."""
 
     def sample(self, n: int, *, rng: torch.Generator) -> Tensor:
@@ -146,7 +146,7 @@ class EnergyModel(Model):
         shape: int | tuple[int, ...],
         *,
         hidden: tuple[int, ...] = (128, 128),
-        noise: Noise,
+        noise: NoiseDistribution,
         ratio: int = 1,
         rng: torch.Generator,
     ):
@@ -199,7 +199,7 @@ class EnergyModel(Model):
         return [Objective("noise-contrastive estimation", list(self.parameters()), loss)]
 
 
-def _check_noise(noise: Noise, shape: tuple[int, ...], rng: torch.Generator) -> None:
+def _check_noise(noise: NoiseDistribution, shape: tuple[int, ...], rng: torch.Generator) -> None:
     if not (hasattr(noise, "sample") and hasattr(noise, "log_density")):
         raise ValueError(
             "noise must draw examples and know its density, as a GaussianMixture or UniformNoise "
