@@ -285,13 +285,17 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (corruption.SaltAndPepper, {"fraction": 0.1}),
         lambda: (corruption.Masking(0.2), {"x": pictures(), "rng": rng()}),
         lambda: (
-            autoencoder.classifier_from,
-            {"model": kinds.autoencoder(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
+            classifier.Classifier.on,
+            {
+                "encoder": kinds.autoencoder(rng()).encoder,
+                "shape": kinds.PICTURE,
+                "classes": 3,
+                "seen": None,
+                "dropout": 0.1,
+                "rng": rng(),
+            },
         ),
-        lambda: (
-            dbn.classifier_from,
-            {"model": kinds.dbn(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
-        ),
+        lambda: (kinds.dbn(rng()).encoder, {}),
     ],
     "training": [
         lambda: (

@@ -33,7 +33,7 @@ from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.corruption import GaussianNoise, Masking, SaltAndPepper
-from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
+from genaug_lessons.models.dbn import DBN, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
@@ -612,8 +612,14 @@ MODELS = {
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "a classifier on another device than its stack": (
-        lambda: classifier_from(dbn(rng()).to("meta"), classes=2, rng=rng()),
-        r"rng must be on the device of the model \(meta\)",
+        lambda: Classifier.on(
+            dbn(rng()).to("meta").encoder(), shape=(1, 8, 8), classes=2, seen=None, rng=rng()
+        ),
+        r"rng must be on the device of the encoder \(meta\)",
+    ),
+    "an encoder without a code": (
+        lambda: Classifier.on(torch.nn.Identity(), shape=(1, 8), classes=2, seen=None, rng=rng()),
+        r"encoder must make codes \(B, Z\), got shape \(1, 1, 8\)",
     ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
