@@ -26,7 +26,7 @@ from torch.nn.utils import skip_init
 
 from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Source
-from genaug_lessons.model import Model
+from genaug_lessons.model import Generative
 from genaug_lessons.models.rbm import GAP, RBM
 from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
 from genaug_lessons.nn import Net
@@ -35,7 +35,7 @@ from genaug_lessons.training import Training, fit
 from genaug_lessons.typed import check_types
 
 
-class DBN(Model):
+class DBN(Generative):
     """A deep belief network.
 
     Args:
@@ -102,7 +102,6 @@ class DBN(Model):
         """Contrastive divergence of some layers, persistent or not."""
         return StackUpdate(self, **settings)
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -122,7 +121,14 @@ class DBN(Model):
             gibbs_steps: length of the chain on top, at least 1.
             rng: on the model's device.
         """
-        x = self.top.sample(n, label=label, gibbs_steps=gibbs_steps, rng=rng)
+        gibbs_steps = count("gibbs_steps", gibbs_steps)
+        return self._checked_sample(n, label, rng, gibbs_steps=gibbs_steps)
+
+    def _sample(
+        self, n: int, labels: Tensor | None, rng: torch.Generator, *, gibbs_steps: int
+    ) -> Tensor:
+        """The top RBM's examples, passed down."""
+        x = self.top.sample(n, label=labels, gibbs_steps=gibbs_steps, rng=rng)
         for layer in reversed(self.layers[:-1]):
             x = layer.visible_mean(bernoulli(x, rng))
         return self.layers[0].to_examples(x.flatten(1))

@@ -22,10 +22,10 @@ from torch import Tensor
 
 from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import GradientUpdate, Model, Objective
+from genaug_lessons.model import Generative, GradientUpdate, Model, Objective, default_support
 from genaug_lessons.models.gan_game import LOSSES
 from genaug_lessons.nn import mlp
-from genaug_lessons.random import check_device, normal
+from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
 LEAK = 0.2  # slope of the discriminator's ReLUs below 0
@@ -42,7 +42,7 @@ class Turn(NamedTuple):
     label: Tensor | None
 
 
-class GAN(Model):
+class GAN(Generative):
     """A generator and a discriminator, both dense.
 
     Args:
@@ -86,13 +86,9 @@ class GAN(Model):
         instance_noise: float = 0.0,
         rng: torch.Generator,
     ):
-        super().__init__(shape, classes=classes)
-        pictures = len(self.shape) == 3
+        super().__init__(shape, classes=classes, support=default_support(shape, support))
         self.latent, self.loss = count("latent", latent), choice("loss", loss, LOSSES)
         self.instance_noise = number("instance_noise", instance_noise, least=0)
-        self.support = choice(
-            "support", support or ("unit" if pictures else "real"), ("unit", "real")
-        )
         size, labels = math.prod(self.shape), self.classes or 0
         generator_hidden = counts("generator_hidden", generator_hidden)
         discriminator_hidden = counts("discriminator_hidden", discriminator_hidden)
@@ -135,8 +131,7 @@ class GAN(Model):
         """The batch with as many fakes of the same labels; what is a turn already stays one."""
         if isinstance(batch, Turn):
             return batch
-        label = None if self.classes is None else batch.y
-        noise = normal((len(batch.x), self.latent), rng)
+        noise, label = normal((len(batch.x), self.latent), rng), self.label_of(batch)
         return Turn(batch.x, self.generate(noise, label), label)
 
     def objectives(self) -> list[Objective]:
@@ -161,18 +156,8 @@ class GAN(Model):
         """The players in turn; `discriminator_steps` and `players` are settings of their own."""
         return GameUpdate(self, **settings)
 
-    @torch.no_grad()
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape), what the generator makes of z ~ N(0, I).
-
-        Args:
-            n: how many, at least 1.
-            label: one label or (n,) labels for a conditional model; refused by the others.
-            rng: on the model's device.
-        """
-        check_device(rng, self.device, "model")
-        labels = self.labels_for(n, label)
-        self.eval()
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """What the generator makes of z ~ N(0, I)."""
         return self.generate(normal((n, self.latent), rng), labels)
 
     @torch.no_grad()
