@@ -15,8 +15,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count, counts
+from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.data import Batch, Dataset, Source, refuse_leaks
+from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
 Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
@@ -39,6 +40,7 @@ class Model(nn.Module):
     Args:
         shape: shape of one example, an int or a tuple.
         classes: number of labels, at least 2; None for a model without labels.
+        support: "unit" or "real"; unless given, that of its class.
 
     Attributes:
         shape: the shape of one example.
@@ -68,9 +70,17 @@ class Model(nn.Module):
         "schedule": "constant",
     }
 
-    def __init__(self, shape: int | tuple[int, ...], *, classes: int | None = None):
+    def __init__(
+        self,
+        shape: int | tuple[int, ...],
+        *,
+        classes: int | None = None,
+        support: str | None = None,
+    ):
         super().__init__()
         self.shape = check_shape(shape)
+        if support is not None:
+            self.support = choice("support", support, ("unit", "real"))
         if classes is not None:
             self.classes, self.needs_labels = count("classes", classes, 2), True
         self.seen: Tensor | None = None
@@ -151,6 +161,10 @@ class Model(nn.Module):
             raise ValueError(f"label must lie in 0 to {self.classes - 1}, got {label!r}")
         return labels.long().expand(n)
 
+    def label_of(self, batch: Batch) -> Tensor | None:
+        """The labels (B,) of a batch that the model learns from; None for one without labels."""
+        return None if self.classes is None else batch.y
+
     def with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
         """Values (B, D) with the label (B,) beside them, one-hot: (B, D + classes).
 
@@ -186,6 +200,50 @@ class Model(nn.Module):
                 stacklevel=4,
             )
         super()._load_from_state_dict(state_dict, prefix, *arguments)
+
+
+class Generative(Model):
+    """A model that makes new examples: a family says in `_sample` how, `sample` does the rest.
+
+    A family with settings of its own has them in the signature of its own `sample`, where their
+    types are checked and their meaning is documented, and hands them to `_checked_sample`.
+    """
+
+    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
+        """n new examples (n, *shape).
+
+        Args:
+            n: how many, at least 1.
+            label: one label or (n,) labels for a conditional model; refused by the others.
+            rng: on the model's device.
+
+        Raises:
+            ValueError: n below 1; a label missing, unwanted or unknown; rng on another device.
+        """
+        return self._checked_sample(n, label, rng)
+
+    @torch.no_grad()
+    def _checked_sample(
+        self, n: int, label: int | Tensor | None, rng: torch.Generator, **settings
+    ) -> Tensor:
+        check_device(rng, self.device, "model")
+        labels = self.labels_for(n, label)
+        self.eval()
+        return self._sample(int(n), labels, rng, **settings)
+
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """n examples (n, *shape) of the labels (n,): checked, evaluating, without gradients."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it samples")
+
+
+def default_support(shape: int | tuple[int, ...], support: str | None) -> str:
+    """The support that is given, else that of pictures, "unit", for (C, H, W), "real" for others.
+
+    Raises:
+        ValueError: a support other than "unit", "real" and None.
+    """
+    pictures = len(check_shape(shape)) == 3
+    return choice("support", support or ("unit" if pictures else "real"), ("unit", "real"))
 
 
 def check_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:

@@ -236,7 +236,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "shape": (1, 8, 8),
                 "latent": 3,
                 "generator_hidden": (4,),
-                "critic_hidden": (5,),
+                "discriminator_hidden": (5,),
                 "classes": 3,
                 "loss": "minimax",
                 "support": "unit",
@@ -285,13 +285,17 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (corruption.SaltAndPepper, {"fraction": 0.1}),
         lambda: (corruption.Masking(0.2), {"x": pictures(), "rng": rng()}),
         lambda: (
-            autoencoder.classifier_from,
-            {"model": kinds.autoencoder(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
+            classifier.Classifier.on,
+            {
+                "encoder": kinds.autoencoder(rng()).encoder,
+                "shape": kinds.PICTURE,
+                "classes": 3,
+                "seen": None,
+                "dropout": 0.1,
+                "rng": rng(),
+            },
         ),
-        lambda: (
-            dbn.classifier_from,
-            {"model": kinds.dbn(rng()), "classes": 3, "dropout": 0.1, "rng": rng()},
-        ),
+        lambda: (kinds.dbn(rng()).encoder, {}),
     ],
     "training": [
         lambda: (
@@ -324,8 +328,8 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "rng": rng(),
                 **RUN,
                 **ADAM,
-                "critic_steps": 1,
-                "players": ("critic", "generator"),
+                "discriminator_steps": 1,
+                "players": ("discriminator", "generator"),
             },
         ),
         lambda: (
@@ -397,8 +401,11 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             kinds.gan(rng(), classes=10).sample,
             {"n": 2, "label": torch.tensor([1, 3]), "rng": rng()},
         ),
-        lambda: (kinds.gan(rng(), classes=10).belief, {"x": pictures(), "label": labels()}),
-        lambda: (kinds.gan(rng()).pull, {"x": pictures(), "label": None}),
+        lambda: (
+            kinds.gan(rng(), classes=10).probability_real,
+            {"x": pictures(), "label": labels()},
+        ),
+        lambda: (kinds.gan(rng()).descent_direction, {"x": pictures(), "label": None}),
         lambda: (
             trained(kinds.gmm(rng(), shape=2, classes=2), plane()).sample,
             {"n": 2, "label": 1, "rng": rng()},
@@ -484,7 +491,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             },
         ),
         lambda: (dropout.max_norm, {"weight": rows(3), "limit": 1.0}),
-        lambda: (gan_game.critic_loss, {"real": rows(3)[:, 0], "fake": rows(3)[:, 1]}),
+        lambda: (gan_game.discriminator_loss, {"real": rows(3)[:, 0], "fake": rows(3)[:, 1]}),
         lambda: (
             gan_game.dirac_game,
             {"start": (1.0, 0.0), "lr": 0.1, "steps": 2, "alternating": True, "penalty": 0.1},
@@ -520,7 +527,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (langevin.geometric_levels, {"first": 1.0, "last": 0.1, "count": 3}),
         lambda: (nce.nce_loss, {"data": rows(3)[:, 0], "noise": rows(3)[:, 1]}),
         lambda: (
-            nce.critic_log_density,
+            nce.discriminator_log_density,
             {"logits": rows(3)[:, 0], "log_noise": rows(3)[:, 1], "ratio": 2.0},
         ),
         lambda: (nce.info_nce_loss, {"scores": rows(2)}),
@@ -739,7 +746,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (
             widgets.MixtureExplorer,
-            {"points": plane().x, "most": 2, "passes": 1, "seed": 0},
+            {"points": plane().x, "max_components": 2, "passes": 1, "seed": 0},
         ),
         lambda: (
             widgets.WalkingExplorer,
@@ -932,7 +939,7 @@ SETTINGS = {
     "momentum": float,
     "gibbs_steps": int,
     "persistent_chains": int,
-    "critic_steps": int,
+    "discriminator_steps": int,
     "players": Sequence[str],
     "layers": Sequence[int] | None,
     "hidden": tuple[int, ...],

@@ -84,7 +84,7 @@ def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
 
 def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
     """A small GAN."""
-    sizes = {"latent": 3, "generator_hidden": (16,), "critic_hidden": (16,)}
+    sizes = {"latent": 3, "generator_hidden": (16,), "discriminator_hidden": (16,)}
     return GAN(shape, rng=rng, **{**sizes, **settings})
 
 
@@ -364,7 +364,9 @@ KINDS = (
     _kind("einsum", LinearAutoencoder, moons, ""),
     _kind("residual classifier", ResidualClassifier, lambda: split().labelled, ""),
     _kind("vae with a frozen encoder", frozen(vae, "encoder"), lambda: split().pool, "samples"),
-    _kind("gan with a frozen layer", frozen(gan, "critic.0"), moons, "samples game", shape=2),
+    _kind(
+        "gan with a frozen layer", frozen(gan, "discriminator.0"), moons, "samples game", shape=2
+    ),
     _kind("rbm with frozen weights", frozen(rbm, "W"), lambda: split().pool, "samples chains"),
 )
 

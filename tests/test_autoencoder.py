@@ -13,7 +13,6 @@ from genaug_lessons.augment import Compose, GaussianNoise, Masking
 from genaug_lessons.data import Batch, Dataset, Leak
 from genaug_lessons.models.autoencoder import (
     Autoencoder,
-    classifier_from,
     contractive_penalty_sigmoid,
     contractive_penalty_tanh,
     denoising_score,
@@ -396,11 +395,17 @@ def test_convolutional_autoencoder_gives_back_the_shape(shape, hidden):
 # --- features for a classifier
 
 
+def on(model, **settings):
+    """A classifier on the encoder."""
+    given = {"shape": model.shape, "classes": 3, "seen": model.seen, **settings}
+    return Classifier.on(model.encoder, rng=cpu(1), **given)
+
+
 def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code():
     model = small(hidden=(6,), code="relu")
     trained(model)
     before = [parameter.clone() for parameter in model.parameters()]
-    classifier = classifier_from(model, classes=3, dropout=0.4, rng=cpu(1))
+    classifier = on(model, dropout=0.4)
     x, head = uniform((9, 4), cpu(2)), classifier.network[-1]
     torch.testing.assert_close(classifier.eval()(x), head(model.encode(x)))
     fresh = Classifier(4, classes=3, hidden=(6, 3), dropout=0.4, rng=cpu())
@@ -418,7 +423,7 @@ def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code(
 def test_classifier_from_a_convolutional_encoder_takes_its_pictures_and_drops_values():
     settings = {"hidden": (4, 6), "latent": 5, "code": "tanh", "network": "cnn"}
     model = Autoencoder((2, 6, 9), rng=cpu(), **settings)
-    classifier = classifier_from(model, classes=3, dropout=0.5, rng=cpu(1))
+    classifier = on(model, dropout=0.5)
     x = uniform((9, 2, 6, 9), cpu(2))
     exact = classifier.network[-1](model.encode(x))
     torch.testing.assert_close(classifier.eval()(x), exact)
@@ -429,7 +434,7 @@ def test_classifier_from_a_convolutional_encoder_takes_its_pictures_and_drops_va
 def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
     model = small()
     trained(model)
-    classifier = classifier_from(model, classes=2, rng=cpu())
+    classifier = on(model, classes=2)
     test = Dataset(uniform((10, 4), cpu()), torch.arange(10) % 2, 2, ids=torch.arange(45, 55))
     with pytest.raises(Leak, match="has seen 5 of the 10 rows"):
         classifier.accuracy(test)
@@ -480,16 +485,16 @@ def test_impossible_settings_are_refused(settings, said):
             "the contractive penalty needs .* got 'mlp', .* and 'linear'",
         ),
         (
-            lambda: classifier_from(small(), classes=1, rng=cpu()),
+            lambda: on(small(), classes=1),
             "classes must be an integer of at least 2, got 1",
         ),
         (
-            lambda: classifier_from(small(), classes=2, dropout=1.0, rng=cpu()),
+            lambda: on(small(), dropout=1.0),
             r"dropout must lie in \[0, 1\), got 1.0",
         ),
         (
-            lambda: classifier_from(small().to("meta"), classes=2, rng=cpu()),
-            r"rng must be on the device of the model \(meta\)",
+            lambda: on(small().to("meta")),
+            r"rng must be on the device of the encoder \(meta\)",
         ),
         (
             lambda: fit(small(), torch.randn(5, 4, generator=cpu()), steps=1, rng=cpu()),

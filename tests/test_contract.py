@@ -190,7 +190,7 @@ def test_a_trained_model_is_trained_further_only_on_request(kind):
 @kinds()
 def test_an_unknown_setting_is_named_with_those_there_are(kind):
     known = [] if "em" in kind.can else ["batch_size", "betas", "lr", "schedule", "weight_decay"]
-    known += ["critic_steps", "players"] if "game" in kind.can else []
+    known += ["discriminator_steps", "players"] if "game" in kind.can else []
     if "chains" in kind.can:
         known.remove("betas")
         known += ["gibbs_steps", "momentum", "persistent_chains"]

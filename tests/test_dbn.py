@@ -10,7 +10,8 @@ from torch import nn
 from genaug_lessons import data
 from genaug_lessons.banks import bank
 from genaug_lessons.data import Batch, Dataset, Leak
-from genaug_lessons.models.dbn import DBN, StackUpdate, classifier_from, fit_greedily, turn_around
+from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.dbn import DBN, StackUpdate, fit_greedily, turn_around
 from genaug_lessons.models.rbm import GAP
 from genaug_lessons.models.rbm_likelihood import log_likelihood, log_partition
 from genaug_lessons.nn import Dropout
@@ -32,6 +33,12 @@ def scrambled(shape=5, hidden=(4, 3), scale=1.0, seed=9, **settings):
     for parameter in model.parameters():
         parameter.data = scale * normal(tuple(parameter.shape), rng)
     return model.double()
+
+
+def on(model, **settings):
+    """A classifier of ten labels on the way up."""
+    given = {"shape": model.shape, "classes": 10, "seen": model.seen, **settings}
+    return Classifier.on(model.encoder(), rng=cpu(), **given)
 
 
 def down(layer):
@@ -198,7 +205,7 @@ def test_layers_fit_onto_each_other_and_only_the_top_has_labels():
     assert DBN(6, rng=cpu()).support == "unit"
 
 
-def test_unless_told_there_are_two_layers_100_steps_10_draws_and_dropout_of_30_percent():
+def test_unless_told_there_are_two_layers_100_steps_and_10_draws():
     model = DBN(6, rng=cpu())
     assert [rbm.hidden for rbm in model.layers] == [128, 128]
     of = {"log_z": 0.0, "x": states(6)[5:9].float()}
@@ -208,7 +215,6 @@ def test_unless_told_there_are_two_layers_100_steps_10_draws_and_dropout_of_30_p
     ):
         found, told = (method(**rest, **more, rng=cpu(1)) for more in ({}, setting))
         assert torch.equal(found, told)
-    assert classifier_from(model, classes=2, rng=cpu()).network[-2].p == 0.3
 
 
 def changed(model, before):
@@ -339,7 +345,7 @@ def test_turning_around_exchanges_the_layers():
 def test_a_classifier_starts_from_the_upward_means(classes):
     model = scrambled((1, 2, 3), (5, 4), classes=classes).float()
     model.seen = torch.arange(7)
-    found = classifier_from(model, classes=10, dropout=0.4, rng=cpu())
+    found = on(model, dropout=0.4)
     x = uniform((6, 1, 2, 3), cpu(1))
     h = model.layers[0].hidden_mean(x.flatten(1))
     W, b = (part.detach() for part in (model.top.W[:5], model.top.b))
@@ -357,7 +363,7 @@ def test_fine_tuning_moves_the_classifier_and_leaves_the_stack_alone():
     model = DBN(split.pool.shape, (16, 8), rng=cpu())
     fit(model, split.pool, steps=3, rng=cpu(), show_progress=False)
     before = copy.deepcopy(model.state_dict())
-    judge = classifier_from(model, classes=10, rng=cpu())
+    judge = on(model)
     start = copy.deepcopy(judge.state_dict())
     fit(judge, split.labelled, steps=3, rng=cpu(), show_progress=False)
     assert all(not torch.equal(value, start[name]) for name, value in judge.state_dict().items())
@@ -375,7 +381,7 @@ def test_a_pretrained_start_learns_faster_than_a_fresh_one():
     fresh = DBN(split.pool.shape, (64, 64), rng=cpu())
     scores = []
     for stack in (model, fresh):
-        judge = classifier_from(stack, classes=10, dropout=0.0, rng=cpu())
+        judge = on(stack, dropout=0.0)
         fit(judge, split.labelled, steps=200, rng=cpu(), show_progress=False)
         scores.append(judge.accuracy(split.test))
     assert scores[0] > max(0.7, scores[1] + 0.15)

@@ -33,12 +33,12 @@ from genaug_lessons.augment import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.dbn import DBN, classifier_from, turn_around
+from genaug_lessons.models.dbn import DBN, turn_around
 from genaug_lessons.models.dropout import dropout_regression
 from genaug_lessons.models.gan_game import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.langevin import annealed_langevin, geometric_levels, langevin
-from genaug_lessons.models.nce import UniformNoise, critic_log_density, info_nce_loss
+from genaug_lessons.models.nce import UniformNoise, discriminator_log_density, info_nce_loss
 from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.rbm_likelihood import (
     annealed_log_partition,
@@ -302,9 +302,9 @@ MODELS = {
         lambda: gan(rng(), generator_hidden=(8, 0)),
         r"generator_hidden must hold integers of at least 1, got \(8, 0\)",
     ),
-    "a critic of one number": (
-        lambda: gan(rng(), critic_hidden=8),
-        "critic_hidden must be a sequence of integers, got 8",
+    "a discriminator of one number": (
+        lambda: gan(rng(), discriminator_hidden=8),
+        "discriminator_hidden must be a sequence of integers, got 8",
     ),
     "a mixture of True": (
         lambda: GaussianMixture(2, components=True, rng=rng()),
@@ -455,7 +455,7 @@ MODELS = {
         lambda: gan(rng(), instance_noise=-0.1),
         "instance_noise must be at least 0, got -0.1",
     ),
-    "a critic that drops everything": (
+    "a discriminator that drops everything": (
         lambda: gan(rng(), dropout=1.0),
         r"dropout must lie in \[0, 1\), got 1.0",
     ),
@@ -612,8 +612,14 @@ MODELS = {
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "a classifier on another device than its stack": (
-        lambda: classifier_from(dbn(rng()).to("meta"), classes=2, rng=rng()),
-        r"rng must be on the device of the model \(meta\)",
+        lambda: Classifier.on(
+            dbn(rng()).to("meta").encoder(), shape=(1, 8, 8), classes=2, seen=None, rng=rng()
+        ),
+        r"rng must be on the device of the encoder \(meta\)",
+    ),
+    "an encoder without a code": (
+        lambda: Classifier.on(torch.nn.Identity(), shape=(1, 8), classes=2, seen=None, rng=rng()),
+        r"encoder must make codes \(B, Z\), got shape \(1, 1, 8\)",
     ),
     "an unknown device": (lambda: machine.use_device("abacus"), "device 'abacus' cannot be used"),
 }
@@ -643,12 +649,12 @@ SAMPLING = {
         lambda _: vae(rng()).encode(labelled().x, labelled().y),
         "label must not be given: this model knows no labels",
     ),
-    "a belief without labels": (
-        lambda _: gan(rng(), classes=10).belief(labelled().x),
+    "a probability without labels": (
+        lambda _: gan(rng(), classes=10).probability_real(labelled().x),
         "label must be given: this model is conditional",
     ),
-    "a pull with unwanted labels": (
-        lambda _: gan(rng()).pull(labelled().x, labelled().y),
+    "a direction with unwanted labels": (
+        lambda _: gan(rng()).descent_direction(labelled().x, labelled().y),
         "label must not be given: this model knows no labels",
     ),
     "a gan's generator on another device": (
@@ -1336,8 +1342,8 @@ SCORES = {
         lambda: info_nce_loss(X[0]),
         r"scores must have shape \(K, K\), got \(2,\)",
     ),
-    "a critic that saw no noise": (
-        lambda: critic_log_density(X, X, ratio=0.0),
+    "a discriminator that saw no noise": (
+        lambda: discriminator_log_density(X, X, ratio=0.0),
         "ratio must be above 0, got 0.0",
     ),
 }
@@ -1352,7 +1358,7 @@ def chain(x=X, sigmas=None, **settings):
 
 
 @over(SCORES)
-def test_scores_chains_and_critics_that_make_no_sense_are_refused(wrong, said):
+def test_scores_chains_and_discriminators_that_make_no_sense_are_refused(wrong, said):
     with pytest.raises(REFUSED, match=said):
         wrong()
 
@@ -1385,22 +1391,25 @@ def test_an_energy_model_takes_examples_of_its_own_shape():
 
 
 PLAY = {
-    "no step of the critic": (
-        {"critic_steps": 0},
-        "critic_steps must be an integer of at least 1, got 0",
+    "no step of the discriminator": (
+        {"discriminator_steps": 0},
+        "discriminator_steps must be an integer of at least 1, got 0",
     ),
-    "half a step of the critic": (
-        {"critic_steps": 1.5},
-        "critic_steps must be an integer, got 1.5",
+    "half a step of the discriminator": (
+        {"discriminator_steps": 1.5},
+        "discriminator_steps must be an integer, got 1.5",
     ),
-    "nobody plays": ({"players": ()}, r"players must be one or more of .*'critic'.*, got \(\)"),
+    "nobody plays": (
+        {"players": ()},
+        r"players must be one or more of .*'discriminator'.*, got \(\)",
+    ),
     "a stranger plays": (
-        {"players": ("critic", "maker")},
-        r"players must be one or more of .*, got \('critic', 'maker'\)",
+        {"players": ("discriminator", "critic")},
+        r"players must be one or more of .*, got \('discriminator', 'critic'\)",
     ),
     "a bare name plays": (
-        {"players": "critic"},
-        "players must be a sequence of text, got 'critic'",
+        {"players": "discriminator"},
+        "players must be a sequence of text, got 'discriminator'",
     ),
 }
 

@@ -294,9 +294,9 @@ def by_logsigmoid(real, fake):
     return -(F.logsigmoid(real).mean() + F.logsigmoid(-fake).mean()), -F.logsigmoid(fake).mean()
 
 
-def game(real, fake, critic=1.0, rng=1.0, of_real=1.0, of_fake=1.0):
+def game(real, fake, discriminator=1.0, rng=1.0, of_real=1.0, of_fake=1.0):
     first = of_real * F.softplus(-real).mean() + of_fake * F.softplus(fake).mean()
-    return critic * first, rng * F.softplus(-fake).mean()
+    return discriminator * first, rng * F.softplus(-fake).mean()
 
 
 def saturated(real, fake):
@@ -429,14 +429,14 @@ BANK += [
         [by_cross_entropy, by_logsigmoid, game],
         [
             (lambda r, f: (game(r, f)[0], -F.softplus(f).mean()), "the saturating one"),
-            (lambda r, f: game(r, f, of_fake=0), "the critic never sees a fake"),
+            (lambda r, f: game(r, f, of_fake=0), "the discriminator never sees a fake"),
             (lambda r, f: (game(-r, -f)[0], game(r, f)[1]), "takes real for fake"),
             (lambda r, f: game(r, f)[::-1], "in the wrong order"),
             (
                 lambda r, f: (len(r) * game(r, f)[0], len(f) * game(r, f)[1]),
                 "where the mean should stand",
             ),
-            (lambda r, f: game(r, f, critic=0.5), "adds its two means"),
+            (lambda r, f: game(r, f, discriminator=0.5), "adds its two means"),
             (saturated, "where log(sigmoid) is infinite and softplus is not"),
             (lambda r, f: game(r, f)[0], "should be"),
             (lambda r, f: None, "not written yet"),
@@ -465,7 +465,7 @@ BANK += [
             lambda theta, psi, lr: [(1 - lr**2) * theta - lr * psi, psi + lr * theta],
         ],
         [
-            (lambda t, p, lr: (t - lr * p, p + lr * t), "the critic of before"),
+            (lambda t, p, lr: (t - lr * p, p + lr * t), "the discriminator of before"),
             (lambda t, p, lr: (t - lr * p, p + lr * (t - lr * p)), "the generator moved first"),
             (lambda t, p, lr: (t + lr * (p + lr * t), p + lr * t), "both climb"),
             (lambda t, p, lr: (t - lr * (p - lr * t), p - lr * t), "both descend"),

@@ -51,12 +51,12 @@ def shown(page, monkeypatch):
 
 
 def gan(seed=0, scale=2.0, **settings):
-    """A GAN whose weights are scrambled: no bias is 0, no player flat, the critic of two minds."""
+    """A GAN whose weights are scrambled: no bias is 0, no player flat, D above and below 1/2."""
     model, rng = GAN(2, **{**SMALL, **settings}, rng=generator(seed)), generator(seed + 1)
     with torch.no_grad():
         for parameter in model.parameters():
             parameter.mul_(scale).add_(0.1 * normal(parameter.shape, rng))
-        model.critic[-1].bias.sub_(model.eval().criticise(X).median())
+        model.discriminator[-1].bias.sub_(model.eval().discriminate(X).median())
     return model
 
 
@@ -82,32 +82,34 @@ def choose(game, **choices):
 # the picture
 
 
-def test_the_shading_is_the_critics_belief_with_the_first_coordinate_across():
+def test_the_shading_is_the_discriminators_opinion_with_the_first_coordinate_across():
     model = gan()
     [image] = drawn(model).images
     shades, ticks = torch.tensor(image.get_array()), torch.linspace(-3, 3, 61)
     for row, column in ((0, 0), (0, 60), (45, 20), (60, 60)):
         place = torch.stack([ticks[column], ticks[row]])[None].to(X)
-        assert shades[row, column].item() == pytest.approx(model.belief(place).item(), abs=1e-6)
+        assert shades[row, column].item() == pytest.approx(
+            model.probability_real(place).item(), abs=1e-6
+        )
     assert image.origin == "lower"
     assert image.get_clim() == (0, 1)
     left, right, bottom, top = image.get_extent()
     assert (left + (right - left) / 122, top - (top - bottom) / 122) == pytest.approx((-3, 3))
 
 
-def test_the_dashed_line_is_where_the_critic_cannot_tell():
+def test_the_dashed_line_is_where_the_discriminator_cannot_tell():
     model = gan()
     [line] = [each for each in drawn(model).collections if not isinstance(each, Quiver)]
     where = torch.tensor(line.get_paths()[0].vertices).to(X)
     assert len(where) > 20
-    assert (model.belief(where) - 0.5).abs().max() < 0.02
+    assert (model.probability_real(where) - 0.5).abs().max() < 0.02
 
 
-def test_arrows_start_at_samples_and_show_the_pull():
+def test_arrows_start_at_samples_and_point_downhill():
     model = gan()
     [arrows] = [each for each in drawn(model).collections if isinstance(each, Quiver)]
     fake = game_picture.samples(model, noise())[: len(arrows.U)]
-    pull = model.pull(fake)
+    pull = model.descent_direction(fake)
     expected = LONGEST * pull / (pull.norm(dim=1, keepdim=True) + MIDDLING)
     torch.testing.assert_close(torch.tensor(arrows.XY).to(X), fake)
     found = torch.tensor(np.stack([arrows.U, arrows.V], axis=1)).to(X)
@@ -138,10 +140,10 @@ def test_dots_are_the_data_and_crosses_what_the_generator_makes_of_the_noise():
 def test_samples_move_only_if_the_generator_learns():
     model = gan()
     before, known = game_picture.samples(model, noise()), weights(model)
-    training = training_steps(model, X, steps=5, rng=generator(0), players=("critic",))
+    training = training_steps(model, X, steps=5, rng=generator(0), players=("discriminator",))
     list(training)
     assert torch.equal(game_picture.samples(model, noise()), before)
-    assert {name.split(".")[0] for name in moved(model, known)} == {"critic"}
+    assert {name.split(".")[0] for name in moved(model, known)} == {"discriminator"}
     figures = {name: value.clone() for name, value in model.named_buffers()}
     game_picture.samples(model, noise())
     assert all(torch.equal(value, figures[name]) for name, value in model.named_buffers())
@@ -149,12 +151,12 @@ def test_samples_move_only_if_the_generator_learns():
 
 
 @pytest.mark.parametrize("constant", [0.0, 5.0, float("nan")], ids=["1/2", "sure", "lost"])
-def test_a_critic_that_is_the_same_everywhere_is_drawn_without_a_line(constant):
+def test_a_discriminator_that_is_the_same_everywhere_is_drawn_without_a_line(constant):
     model = gan()
     with torch.no_grad():
-        for parameter in model.critic.parameters():
+        for parameter in model.discriminator.parameters():
             parameter.zero_()
-        model.critic[-1].bias.fill_(constant)
+        model.discriminator[-1].bias.fill_(constant)
     [arrows] = drawn(model).collections
     assert not np.ma.masked_array(np.hypot(arrows.U, arrows.V), mask=arrows.Umask).any()
     assert game_picture.words(model, data.ring(), X, noise())
@@ -252,24 +254,28 @@ def test_real_points_lie_on_the_data_and_those_twice_as_spread_do_not(
     assert least <= int(re.search(r"(\d+)% of the samples", said)[1]) <= most
 
 
-def test_the_words_say_what_the_critic_believes_and_both_losses():
+def test_the_words_say_what_the_discriminator_believes_and_both_losses():
     model = gan()
     with torch.no_grad():
-        for parameter in model.critic.parameters():
+        for parameter in model.discriminator.parameters():
             parameter.zero_()
-        model.critic[-1].bias.fill_(math.log(3))
+        model.discriminator[-1].bias.fill_(math.log(3))
     said = game_picture.words(model, data.ring(), X, noise())
     # D = 3/4 everywhere: -log 3/4 - log 1/4, and -log 3/4
-    assert "mean D 0.75 on data, 0.75 on samples; losses: critic 1.674, generator 0.288" in said
+    assert (
+        "mean D 0.75 on data, 0.75 on samples; losses: discriminator 1.674, generator 0.288" in said
+    )
     model = gan()
     fake = game_picture.samples(model, noise())
-    means = [f"{model.belief(each).mean().item():.2f}" for each in (X, fake)]
+    means = [f"{model.probability_real(each).mean().item():.2f}" for each in (X, fake)]
     assert means[0] != means[1]
     said = game_picture.words(model, data.ring(), X, noise())
     assert f"mean D {means[0]} on data, {means[1]} on samples" in said
-    real, made = (model.belief(each).double() for each in (X, fake))
-    critic = -(real.log().mean() + (1 - made).log().mean()).item()
-    assert said.endswith(f"losses: critic {critic:.3f}, generator {-made.log().mean().item():.3f}")
+    real, made = (model.probability_real(each).double() for each in (X, fake))
+    discriminator = -(real.log().mean() + (1 - made).log().mean()).item()
+    assert said.endswith(
+        f"losses: discriminator {discriminator:.3f}, generator {-made.log().mean().item():.3f}"
+    )
 
 
 @pytest.mark.parametrize("name, modes", [("grid", 25), ("islands", 2), ("spiral", 0), ("moons", 0)])
@@ -291,7 +297,7 @@ def test_a_run_is_the_plain_loop_over_the_same_game(page):
     list(plain.training)
     assert moved(game.game.model, weights(plain.model)) == set()
     assert said.startswith("paused at step 30 of 5000: ")
-    assert f"; losses: critic {game.sentence().split('losses: critic ')[1]}" in said
+    assert f"; losses: discriminator {game.sentence().split('losses: discriminator ')[1]}" in said
 
 
 def test_settings_are_those_of_the_gan():
@@ -319,14 +325,14 @@ def test_other_data_begin_a_new_game_with_the_same_first_weights(shown, name):
 
 
 def test_reset_is_the_same_game_again_at_the_rates_and_with_the_players_chosen(shown):
-    choose(shown, players="critic only")
-    shown.dashboard.sliders["critic"].value = 0.01
+    choose(shown, players="discriminator only")
+    shown.dashboard.sliders["discriminator"].value = 0.01
     shown.run(10)
     once = weights(shown.game.model)
     shown.dashboard.buttons["reset"].click()
     assert (shown.state, shown.training.index) == ("ready", 0)
     assert moved(shown.game.model, once)
-    assert shown.training.rates == {"critic": pytest.approx(0.01), "generator": 0.001}
+    assert shown.training.rates == {"discriminator": pytest.approx(0.01), "generator": 0.001}
     shown.run(10)
     assert moved(shown.game.model, once) == set()
 
@@ -338,7 +344,7 @@ def test_only_who_is_to_move_moves_from_now_on(shown, name, who):
     choose(shown, players=name)
     shown.dashboard.buttons["step"].click()
     assert shown.training.index == 4
-    parts = {"critic": "critic", "maker": "generator"}
+    parts = {"discriminator": "discriminator", "generator": "generator"}
     assert {parts[key.split(".")[0]] for key in moved(shown.game.model, before)} == set(who)
 
 
@@ -351,9 +357,9 @@ def test_the_speed_sets_the_pace(shown):
 
 def test_a_box_shows_and_hides_its_layer(shown):
     axes, before = shown.figure.axes, bytes(shown.dashboard.picture.value)
-    shown.dashboard.layers["the critic's field"].value = False
+    shown.dashboard.layers["the discriminator's field"].value = False
     assert not axes.images
-    shown.dashboard.layers["the critic's field"].value = True
+    shown.dashboard.layers["the discriminator's field"].value = True
     shown.dashboard.layers["the generator's gradients"].value = False
     assert axes.images
     assert not [each for each in axes.collections if isinstance(each, Quiver)]
@@ -522,13 +528,13 @@ def test_a_short_game_covers_the_ring():
 
 
 def test_shown_again_it_goes_on_as_it_was_chosen(shown, page):
-    choose(shown, data="grid", players="critic only", pace="full speed")
-    shown.dashboard.layers["the critic's field"].value = False
+    choose(shown, data="grid", players="discriminator only", pace="full speed")
+    shown.dashboard.layers["the discriminator's field"].value = False
     shown.run(4)
     shown._ipython_display_()
     values = {name: each.value for name, each in shown.dashboard.choices.items()}
-    assert values == {"data": "grid", "players": "critic only", "pace": "full speed"}
-    assert shown.dashboard.layers["the critic's field"].value is False
+    assert values == {"data": "grid", "players": "discriminator only", "pace": "full speed"}
+    assert shown.dashboard.layers["the discriminator's field"].value is False
     assert shown.training.index == 4
     assert len(page.outputs) == 4
 

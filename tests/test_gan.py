@@ -1,4 +1,4 @@
-"""Oracles for the GAN: a textbook loop, critics whose best is known, and a ring of eight modes."""
+"""Oracles for the GAN: a textbook loop, players whose best is known, and a ring of eight modes."""
 
 import copy
 
@@ -16,13 +16,13 @@ from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.gan import GAN, GameUpdate
-from genaug_lessons.models.gan_game import LOSSES, optimal_critic
+from genaug_lessons.models.gan_game import LOSSES, optimal_discriminator
 from genaug_lessons.nn import Dropout
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import training_steps
 
 SETTINGS = {"lr": 0.01, "betas": (0.5, 0.9), "weight_decay": 0.0}
-BOTH = ("critic", "generator")
+BOTH = ("discriminator", "generator")
 
 
 def cpu(seed=0):
@@ -49,8 +49,8 @@ def batch(rows=8, classes=None):
     return next(points(classes=classes).batches(rows, cpu(2)))
 
 
-def game(model, critic_steps=1, players=BOTH):
-    return GameUpdate(model, critic_steps=critic_steps, players=players, **SETTINGS)
+def game(model, discriminator_steps=1, players=BOTH):
+    return GameUpdate(model, discriminator_steps=discriminator_steps, players=players, **SETTINGS)
 
 
 def state(model):
@@ -76,51 +76,60 @@ def close(found, expected, **tolerance):
 # --- one update
 
 
-def textbook(model, of, steps, critic_steps, seed, rows=8):
+def textbook(model, of, steps, discriminator_steps, seed, rows=8):
     """The loop that tutorials teach: plain layers, a pass for real and one for fake, and Adam."""
     labels = model.classes or 0
     way_in = [nn.Linear(3 + labels, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU()]
-    maker = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 2))
+    made_by = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 2))
     way_in = [nn.Linear(2 + labels, 16), nn.LeakyReLU(0.2)]
-    critic = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 1))
-    maker.load_state_dict(model.maker.state_dict())
-    critic.load_state_dict(model.critic.state_dict())
+    discriminator = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 1))
+    made_by.load_state_dict(model.generator.state_dict())
+    discriminator.load_state_dict(model.discriminator.state_dict())
     judge, rng = nn.BCEWithLogitsLoss(), cpu(seed)
     adams = [
-        torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.5, 0.9)) for net in (critic, maker)
+        torch.optim.Adam(net.parameters(), lr=0.01, betas=(0.5, 0.9))
+        for net in (discriminator, made_by)
     ]
     one, zero = torch.ones(rows, 1), torch.zeros(rows, 1)
-    batches, history = of.batches(rows * critic_steps, rng), {"critic": [], "generator": []}
+    batches, history = (
+        of.batches(rows * discriminator_steps, rng),
+        {"discriminator": [], "generator": []},
+    )
 
     for _ in range(steps):
         drawn = next(batches)
-        for first in range(critic_steps):
+        for first in range(discriminator_steps):
             beside = torch.zeros(rows, 0)
             if labels:
-                beside = torch.eye(labels)[drawn.y[first::critic_steps]]
-            real = torch.cat([drawn.x[first::critic_steps], beside], 1)
-            made = maker(torch.cat([normal((rows, 3), rng), beside], 1))
+                beside = torch.eye(labels)[drawn.y[first::discriminator_steps]]
+            real = torch.cat([drawn.x[first::discriminator_steps], beside], 1)
+            made = made_by(torch.cat([normal((rows, 3), rng), beside], 1))
             adams[0].zero_grad()
             fake = torch.cat([made.detach(), beside], 1)
-            loss = judge(critic(real), one) + judge(critic(fake), zero)
+            loss = judge(discriminator(real), one) + judge(discriminator(fake), zero)
             loss.backward()
             adams[0].step()
-        history["critic"].append(loss.item())
+        history["discriminator"].append(loss.item())
         adams[1].zero_grad()
-        loss = judge(critic(torch.cat([made, beside], 1)), one)
+        loss = judge(discriminator(torch.cat([made, beside], 1)), one)
         loss.backward()
         adams[1].step()
         history["generator"].append(loss.item())
-    nets = {"maker": maker, "critic": critic}
+    nets = {"generator": made_by, "discriminator": discriminator}
     return nn.ModuleDict(nets).state_dict(), history
 
 
-@pytest.mark.parametrize("critic_steps", [1, 3])
+@pytest.mark.parametrize("discriminator_steps", [1, 3])
 @pytest.mark.parametrize("classes", [None, 3])
-def test_updates_are_those_of_the_textbooks_loop(classes, critic_steps):
+def test_updates_are_those_of_the_textbooks_loop(classes, discriminator_steps):
     model, of = small(classes), points(classes=classes)
-    expected, history = textbook(model, of, 3, critic_steps, seed=5)
-    settings = {"batch_size": 8, "critic_steps": critic_steps, "lr": 0.01, "betas": (0.5, 0.9)}
+    expected, history = textbook(model, of, 3, discriminator_steps, seed=5)
+    settings = {
+        "batch_size": 8,
+        "discriminator_steps": discriminator_steps,
+        "lr": 0.01,
+        "betas": (0.5, 0.9),
+    }
     training = run_on_cpu(model, of, 3, seed=5, **settings)
     close(state(model), expected, atol=2e-6, rtol=1e-5)
     for name, losses in training.losses().items():
@@ -148,38 +157,59 @@ def test_sharing_fakes_changes_nothing_but_the_work(classes, loss):
     assert moved(model, weights(twin)) == set()
 
 
-def test_the_generator_faces_the_critic_that_has_just_moved():
+def test_the_generator_faces_the_discriminator_that_has_just_moved():
     model, drawn = small(), batch()
     still, z = copy.deepcopy(model), normal((8, 3), cpu(3))
     found = game(model)(drawn, cpu(3))["generator"]
     fake = still.generate(z)
-    before, after = (F.softplus(-net(fake)).mean().detach() for net in (still.critic, model.critic))
+    before, after = (
+        F.softplus(-net(fake)).mean().detach() for net in (still.discriminator, model.discriminator)
+    )
     torch.testing.assert_close(found, after)
     assert (found - before).abs() > 1e-3
 
 
-def test_no_gradient_of_the_critics_loss_reaches_the_generator():
+def test_no_gradient_of_the_discriminators_loss_reaches_the_generator():
     model, drawn = small(), batch()
-    fake, label = model.fakes(drawn, cpu())
-    loss = model.critic_objective(drawn.x, fake, label, cpu())
-    reached = torch.autograd.grad(loss, list(model.maker.parameters()), allow_unused=True)
+    loss = model.discriminator_objective(*model.turn(drawn, cpu()), cpu())
+    reached = torch.autograd.grad(loss, list(model.generator.parameters()), allow_unused=True)
     assert reached == (None,) * len(reached)
+
+
+@pytest.mark.parametrize("player", BOTH)
+def test_what_a_subclass_adds_to_an_objective_acts_in_training(player):
+    class Penalised(GAN):
+        """A stranger's GAN: 1000 times the mean of the squared outputs is added to one loss."""
+
+        def discriminator_objective(self, x, fake, label, rng):
+            loss = super().discriminator_objective(x, fake, label, rng)
+            return loss + 1000 * (player == BOTH[0]) * self.discriminate(x, label).square().mean()
+
+        def generator_objective(self, fake, label, rng):
+            loss = super().generator_objective(fake, label, rng)
+            return loss + 1000 * (player == BOTH[1]) * fake.square().mean()
+
+    model, plain = small(), small()
+    model.__class__ = Penalised
+    losses, expected = (game(each)(batch(), cpu(3)) for each in (model, plain))
+    assert losses[player] > expected[player] + 10
+    assert player in changed(model, state(plain))
 
 
 @pytest.mark.parametrize("player", BOTH)
 def test_a_player_alone_moves_and_nothing_of_the_other_does(player):
     model, before = small(), state(small())
     training = run_on_cpu(model, points(), 3, players=(player,))
-    assert changed(model, before) == {{"critic": "critic", "generator": "maker"}[player]}
+    assert changed(model, before) == {player}
     assert training.losses().keys() == {player}
-    other = model.maker if player == "critic" else model.critic
+    other = model.generator if player == "discriminator" else model.discriminator
     assert all(parameter.grad is None for parameter in other.parameters())
 
 
 def test_players_may_change_while_they_play():
     model = small()
     training = training_steps(model, points(), steps=3, rng=cpu())
-    for players in (("critic",), ["generator"], {"generator", "critic"}):
+    for players in (("discriminator",), ["generator"], {"generator", "discriminator"}):
         training.update.players, before = players, state(model)
         assert next(training).losses.keys() == set(players)
         assert len(changed(model, before)) == len(players)
@@ -190,7 +220,7 @@ def test_a_resting_generator_makes_what_it_makes_when_sampled():
     run_on_cpu(model, points(), 3)  # so that the running figures are not those of the batch
     shown.to(model)
     model.train()
-    game(model, players=("critic",))(drawn, cpu(3))
+    game(model, players=("discriminator",))(drawn, cpu(3))
     sampled = model.sample(8, rng=cpu(3))
     torch.testing.assert_close(shown.fake[0], sampled)
 
@@ -201,17 +231,17 @@ def test_players_carry_no_momentum_unless_told():
     assert rates == {(0.0, 0.9)}
 
 
-# --- the critic's own pace
+# --- the discriminator's own pace
 
 
 class Shown:
-    """Writes down what the critic is trained on."""
+    """Writes down what the discriminator is trained on."""
 
     def __init__(self):
         self.real, self.fake, self.label = [], [], []
 
     def to(self, model):
-        objective = model.critic_objective
+        objective = model.discriminator_objective
 
         def written_down(x, fake, label, rng):
             self.real.append(x)
@@ -219,14 +249,14 @@ class Shown:
             self.label.append(label)
             return objective(x, fake, label, rng)
 
-        model.critic_objective = written_down
+        model.discriminator_objective = written_down
 
 
 @pytest.mark.parametrize("classes", [None, 3])
-def test_each_of_the_critics_steps_sees_rows_and_fakes_of_its_own(classes):
+def test_each_of_the_discriminators_steps_sees_rows_and_fakes_of_its_own(classes):
     model, of, shown = small(classes), points(classes=classes), Shown()
     shown.to(model)
-    run_on_cpu(model, of, 2, critic_steps=3, batch_size=8)
+    run_on_cpu(model, of, 2, discriminator_steps=3, batch_size=8)
     assert [len(x) for x in shown.real] == [len(x) for x in shown.fake] == [8] * 6
     assert len(torch.cat(shown.real).unique(dim=0)) == 48  # every row once: a pass is 48 rows
     assert len(torch.cat(shown.fake).unique(dim=0)) == 48
@@ -235,74 +265,76 @@ def test_each_of_the_critics_steps_sees_rows_and_fakes_of_its_own(classes):
         assert torch.equal(torch.cat(shown.label), of.y[rows])
 
 
-def test_each_of_the_critics_steps_gets_its_share_of_augmented_rows():
+def test_each_of_the_discriminators_steps_gets_its_share_of_augmented_rows():
     model, shown = small(), Shown()
     shown.to(model)
     far = Dataset(points().x + 100, synthetic=True)
-    run_on_cpu(model, Augmented(points(), bank=far, share=0.5), 2, critic_steps=3, batch_size=8)
+    run_on_cpu(
+        model, Augmented(points(), bank=far, share=0.5), 2, discriminator_steps=3, batch_size=8
+    )
     assert [(x > 50).all(1).sum().item() for x in shown.real] == [4] * 6
 
 
-def test_each_class_of_a_per_class_gan_has_a_critic_of_its_own_pace():
+def test_each_class_of_a_per_class_gan_has_a_discriminator_of_its_own_pace():
     model = PerClass(small, classes=2)
     shown = [Shown(), Shown()]
     for each, one in zip(shown, model.models, strict=True):
         each.to(one)
-    training = run_on_cpu(model, points(classes=2), 1, critic_steps=3, batch_size=16)
+    training = run_on_cpu(model, points(classes=2), 1, discriminator_steps=3, batch_size=16)
     assert [[len(x) for x in each.real] for each in shown] == [[8, 8, 8]] * 2  # 48 rows, 24 of each
     assert training.losses().keys() == {
         f"{player}, class {label}" for player in BOTH for label in range(2)
     }
 
 
-def test_with_fewer_rows_than_critic_steps_there_are_fewer_steps():
+def test_with_fewer_rows_than_discriminator_steps_there_are_fewer_steps():
     model, shown = small(), Shown()
     shown.to(model)
-    game(model, critic_steps=5)(batch(2), cpu())
+    game(model, discriminator_steps=5)(batch(2), cpu())
     assert [len(x) for x in shown.real] == [1, 1]
 
 
-# --- what the critic sees
+# --- what the discriminator sees
 
 
 def noisy_loss(model, real, fake, seed, sigma=0.5):
-    """The critic's loss with noise on real and fake alike, written out."""
+    """The discriminator's loss with noise on real and fake alike, written out."""
     noise = sigma * normal((len(real) + len(fake), 2), cpu(seed))
-    logits = model.critic(torch.cat([real, fake]) + noise)[:, 0]
+    logits = model.discriminator(torch.cat([real, fake]) + noise)[:, 0]
     return F.softplus(-logits[: len(real)]).mean() + F.softplus(logits[len(real) :]).mean()
 
 
-def test_instance_noise_is_on_all_that_the_critic_is_trained_on():
+def test_instance_noise_is_on_all_that_the_discriminator_is_trained_on():
     model, real = small(instance_noise=0.5), batch().x
     fake = normal((8, 2), cpu(4))
-    found = model.critic_objective(real, fake, None, cpu(6))
+    found = model.discriminator_objective(real, fake, None, cpu(6))
     torch.testing.assert_close(found, noisy_loss(model, real, fake, 6))
     pushed = fake + 0.5 * normal((8, 2), cpu(7))
-    expected = F.softplus(-model.critic(pushed)).mean()
+    expected = F.softplus(-model.discriminator(pushed)).mean()
     torch.testing.assert_close(model.generator_objective(fake, None, cpu(7)), expected)
 
 
 @pytest.mark.parametrize("setting", [{"instance_noise": 0.5}, {"dropout": 0.5}])
 def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(setting):
     model, x = small(**setting), points().x
-    first, again, other = (model.criticise(x, None, cpu(seed)) for seed in (0, 0, 1))
+    first, again, other = (model.discriminate(x, None, cpu(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
     plain = small()
-    assert torch.equal(model.belief(x), plain.belief(x))
+    assert torch.equal(model.probability_real(x), plain.probability_real(x))
     model.train()
-    assert torch.equal(model.pull(x), plain.pull(x))
+    assert torch.equal(model.descent_direction(x), plain.descent_direction(x))
     model.train()
     assert torch.equal(model.sample(5, rng=cpu()), plain.sample(5, rng=cpu()))
     assert not model.training
 
 
-def test_the_critics_rectifiers_leak_and_its_dropout_is_not_the_generators():
+def test_the_discriminators_rectifiers_leak_and_its_dropout_is_not_the_generators():
     model = GAN(2, dropout=0.3, rng=cpu())
-    assert {layer.negative_slope for layer in model.critic if isinstance(layer, nn.LeakyReLU)} == {
-        0.2
-    }
-    for net, p in ((model.critic, 0.3), (model.maker, 0.0)):
+    assert {
+        layer.negative_slope for layer in model.discriminator if isinstance(layer, nn.LeakyReLU)
+    } == {0.2}
+    for net, p in ((model.discriminator, 0.3), (model.generator, 0.0)):
         assert {layer.p for layer in net if isinstance(layer, Dropout)} == {p}
 
 
@@ -310,39 +342,41 @@ def test_the_critics_rectifiers_leak_and_its_dropout_is_not_the_generators():
 
 
 @pytest.mark.parametrize("classes", [None, 3])
-def test_belief_is_the_sigmoid_of_the_logits(classes):
+def test_the_probability_is_the_sigmoid_of_the_logits(classes):
     model, of = small(classes), points(classes=classes)
-    found = model.belief(of.x, of.y)
+    found = model.probability_real(of.x, of.y)
     assert found.shape == (48,) and found.min() >= 0 and found.max() <= 1
     beside = torch.zeros(48, 0) if classes is None else torch.eye(classes)[of.y]
-    logits = model.critic(torch.cat([of.x, beside], 1))[:, 0]
+    logits = model.discriminator(torch.cat([of.x, beside], 1))[:, 0]
     torch.testing.assert_close(found, logits.sigmoid())
     assert not found.requires_grad
 
 
-def test_belief_of_least_squares_is_the_bare_output():
+def test_the_probability_of_least_squares_is_the_bare_output():
     model, x = small(loss="least-squares"), 10 * points().x
-    torch.testing.assert_close(model.belief(x), model.critic(x)[:, 0].detach())
-    assert model.belief(x).max() > 1
+    torch.testing.assert_close(model.probability_real(x), model.discriminator(x)[:, 0].detach())
+    assert model.probability_real(x).max() > 1
 
 
 @pytest.mark.parametrize("loss", LOSSES)
 @pytest.mark.parametrize("classes", [None, 3])
-def test_pull_is_minus_the_slope_of_each_fakes_own_loss(classes, loss):
+def test_the_descent_direction_is_minus_the_slope_of_each_fakes_own_loss(classes, loss):
     model, step = small(classes, loss=loss).double(), 1e-6
     x, y = points(classes=classes).x.double(), points(classes=classes).y
-    found = model.pull(x, y)
+    found = model.descent_direction(x, y)
     for row in range(5):
         label = None if y is None else y[row : row + 1]
         for axis in range(2):
             change = torch.zeros(1, 2).double()
             change[0, axis] = step
             up, down = (
-                LOSSES[loss][1](model.criticise(x[row : row + 1] + sign * change, label)).item()
+                LOSSES[loss][1](model.discriminate(x[row : row + 1] + sign * change, label)).item()
                 for sign in (1, -1)
             )
             assert found[row, axis].item() == pytest.approx(-(up - down) / 2 / step, abs=1e-7)
-        torch.testing.assert_close(found[row : row + 1], model.pull(x[row : row + 1], label))
+        torch.testing.assert_close(
+            found[row : row + 1], model.descent_direction(x[row : row + 1], label)
+        )
     assert not x.requires_grad and all(p.grad is None for p in model.parameters())
 
 
@@ -362,9 +396,9 @@ def test_running_figures_of_a_trained_generator_are_near_those_of_its_batches():
     model = small()
     run_on_cpu(model, points(), 200, batch_size=48, lr=1e-4)
     model.eval()
-    h = model.maker[0](normal((20_000, 3), cpu(8)))
-    torch.testing.assert_close(model.maker[1].running_mean, h.mean(0), atol=0.2, rtol=0)
-    torch.testing.assert_close(model.maker[1].running_var, h.var(0), atol=0.1, rtol=0.3)
+    h = model.generator[0](normal((20_000, 3), cpu(8)))
+    torch.testing.assert_close(model.generator[1].running_mean, h.mean(0), atol=0.2, rtol=0)
+    torch.testing.assert_close(model.generator[1].running_var, h.var(0), atol=0.1, rtol=0.3)
 
 
 @pytest.mark.parametrize(
@@ -384,7 +418,7 @@ def test_pictures_lie_in_the_unit_interval_and_others_anywhere_unless_told(setti
     inside = 0 <= x.min() and x.max() <= 1
     assert inside == (support == "unit")
     if inside:
-        h = model.maker(normal((500, 3), cpu()))
+        h = model.generator(normal((500, 3), cpu()))
         torch.testing.assert_close(x, h.sigmoid().view_as(x).detach())
 
 
@@ -395,8 +429,8 @@ def test_a_label_chooses_a_row_that_is_added_behind_each_first_layer():
     model, y = small(3).eval(), torch.tensor([2, 0, 1, 2])
     x, z = normal((4, 2), cpu()), normal((4, 3), cpu(1))
     for net, values, found in (
-        (model.critic, x, model.criticise(x, y)),
-        (model.maker, z, model.generate(z, y)),
+        (model.discriminator, x, model.discriminate(x, y)),
+        (model.generator, z, model.generate(z, y)),
     ):
         first, rest = net[0], net[1:]
         own, rows = first.weight.split([values.shape[1], 3], dim=1)
@@ -408,14 +442,14 @@ def test_new_names_for_the_labels_change_nothing():
     model, drawn, names = small(3), batch(classes=3), torch.tensor([2, 0, 1])
     other = copy.deepcopy(model)
     with torch.no_grad():
-        for net, own in ((other.maker, 3), (other.critic, 2)):
+        for net, own in ((other.generator, 3), (other.discriminator, 2)):
             net[0].weight[:, own + names] = net[0].weight[:, own:].clone()
     first = game(model)(drawn, cpu())
     second = game(other)(Batch(drawn.x, names[drawn.y]), cpu())
     for name in BOTH:
         torch.testing.assert_close(first[name], second[name])
     wrong = game(small(3))(Batch(drawn.x, names[drawn.y]), cpu())
-    assert (wrong["critic"] - first["critic"]).abs() > 1e-3
+    assert (wrong["discriminator"] - first["discriminator"]).abs() > 1e-3
 
 
 # --- learning
@@ -425,12 +459,12 @@ def known_game(classes, loss):
     """A generator and data on a line whose laws are known: two Gaussians, apart by the label."""
     shift = torch.tensor([0.0]) if classes is None else torch.tensor([-1.0, 1.0])
     model = GAN(
-        1, latent=1, generator_hidden=(), critic_hidden=(32, 32), classes=classes, loss=loss,
+        1, latent=1, generator_hidden=(), discriminator_hidden=(32, 32), classes=classes, loss=loss,
         rng=cpu(),
     )  # fmt: skip
     with torch.no_grad():
-        model.maker[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
-        model.maker[0].bias[:] = 0.5
+        model.generator[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
+        model.generator[0].bias[:] = 0.5
     y = torch.arange(20_000) % (classes or 1)
     x = 0.7 * normal((20_000, 1), cpu(1)) - shift[y, None]
     of = Dataset(x, y if classes else None, classes)
@@ -439,22 +473,24 @@ def known_game(classes, loss):
 
 @pytest.mark.parametrize("loss", ["non-saturating", "least-squares"])
 @pytest.mark.parametrize("classes", [None, 2])
-def test_a_critic_alone_comes_to_believe_what_is_best(classes, loss):
+def test_a_discriminator_alone_comes_to_believe_what_is_best(classes, loss):
     model, of, laws = known_game(classes, loss)
-    settings = {"players": ("critic",), "batch_size": 256, "lr": 5e-3, "schedule": "cosine"}
+    settings = {"players": ("discriminator",), "batch_size": 256, "lr": 5e-3, "schedule": "cosine"}
     run_on_cpu(model, of, 500, **settings)
     x = torch.linspace(-3, 3, 61)
     for label, (real, fake) in enumerate(laws):
         p, q = real.log_prob(x).exp(), fake.log_prob(x).exp()
         y = None if classes is None else torch.full((61,), label)
-        gap = (model.belief(x[:, None], y) - optimal_critic(p, q)).abs()
+        gap = (model.probability_real(x[:, None], y) - optimal_discriminator(p, q)).abs()
         assert (gap * (p + q)).sum() / (p + q).sum() < 0.015
 
 
 def test_a_conditional_gan_puts_each_labels_samples_where_its_data_are():
     y = torch.arange(600) % 3
     x = torch.stack([3.0 * (y - 1), 0 * y], 1) + 0.3 * normal((600, 2), cpu(1))
-    model = GAN(2, latent=4, generator_hidden=(32,), critic_hidden=(32,), classes=3, rng=cpu())
+    model = GAN(
+        2, latent=4, generator_hidden=(32,), discriminator_hidden=(32,), classes=3, rng=cpu()
+    )
     run_on_cpu(model, Dataset(x, y, 3), 600)
     for label in range(3):
         made = model.sample(500, label=label, rng=cpu(label))

@@ -10,14 +10,14 @@ from torch.nn import functional as F
 
 from genaug_lessons.models.gan_game import (
     LOSSES,
-    critic_loss,
     dirac_game,
+    discriminator_loss,
     jensen_shannon,
-    least_squares_critic_loss,
+    least_squares_discriminator_loss,
     least_squares_loss,
     minimax_loss,
     non_saturating_loss,
-    optimal_critic,
+    optimal_discriminator,
     value,
 )
 
@@ -44,7 +44,7 @@ def best(loss, outputs=7):
 
 
 def table_loss(output):
-    return critic_loss(output[REAL], output[FAKE])
+    return discriminator_loss(output[REAL], output[FAKE])
 
 
 def law(logits):
@@ -52,28 +52,28 @@ def law(logits):
     return logits.double().softmax(0)
 
 
-# the critic's best and the value of the game
+# the discriminator's best and the value of the game
 
 
-def test_the_best_critic_is_the_share_of_the_data_in_each_state():
+def test_the_best_discriminator_is_the_share_of_the_data_in_each_state():
     found, _ = best(table_loss)
-    torch.testing.assert_close(found.sigmoid(), optimal_critic(p, q), atol=1e-7, rtol=0)
+    torch.testing.assert_close(found.sigmoid(), optimal_discriminator(p, q), atol=1e-7, rtol=0)
 
 
-def test_the_best_critic_is_sure_where_only_one_of_the_two_ever_is_and_guesses_where_none_is():
-    found = optimal_critic(torch.tensor([0.5, 0, 0, 0.5]), torch.tensor([0, 0, 0.9, 0.1]))
+def test_the_best_discriminator_is_sure_where_one_of_the_two_never_is_and_guesses_where_none_is():
+    found = optimal_discriminator(torch.tensor([0.5, 0, 0, 0.5]), torch.tensor([0, 0, 0.9, 0.1]))
     assert found.tolist() == pytest.approx([1, 0.5, 0, 5 / 6])
 
 
-def test_the_value_at_the_best_critic_is_twice_the_divergence_less_log_4():
+def test_the_value_at_the_best_discriminator_is_twice_the_divergence_less_log_4():
     _, least = best(table_loss)
-    highest = value(p, q, optimal_critic(p, q)).item()
+    highest = value(p, q, optimal_discriminator(p, q)).item()
     assert highest == pytest.approx(2 * jensen_shannon(p, q).item() - math.log(4), abs=1e-14)
     assert -least == pytest.approx(highest, abs=1e-14)
 
 
-def test_no_critic_has_a_higher_value_than_the_best():
-    d = optimal_critic(p, q)
+def test_no_discriminator_has_a_higher_value_than_the_best():
+    d = optimal_discriminator(p, q)
     for state in range(7):
         for change in (-1e-2, 1e-2):
             other = d.clone()
@@ -83,14 +83,16 @@ def test_no_critic_has_a_higher_value_than_the_best():
 
 def test_the_value_is_minus_log_4_where_the_generator_has_the_datas_law_and_higher_elsewhere():
     half = torch.full((7,), 0.5).double()
-    assert torch.equal(optimal_critic(p, p), half)
+    assert torch.equal(optimal_discriminator(p, p), half)
     assert value(p, p, half).item() == pytest.approx(-1.3862943611)
     for other in (q, p.flip(0), 0.99 * p + 0.01 / 7):
-        assert value(p, other, optimal_critic(p, other)) > -1.3862943611
+        assert value(p, other, optimal_discriminator(p, other)) > -1.3862943611
 
 
-def test_a_critic_that_guesses_loses_2_log_2():
-    assert critic_loss(torch.zeros(5), torch.zeros(3)).item() == pytest.approx(2 * math.log(2))
+def test_a_discriminator_that_guesses_loses_2_log_2():
+    assert discriminator_loss(torch.zeros(5), torch.zeros(3)).item() == pytest.approx(
+        2 * math.log(2)
+    )
 
 
 def test_divergence_is_symmetric_none_from_oneself_and_log_2_between_strangers():
@@ -100,20 +102,20 @@ def test_divergence_is_symmetric_none_from_oneself_and_log_2_between_strangers()
     assert jensen_shannon(*strangers).item() == pytest.approx(math.log(2))
 
 
-def test_with_labels_the_best_critic_is_the_share_within_each_label():
+def test_with_labels_the_best_discriminator_is_the_share_within_each_label():
     given_p = torch.stack([p, q.flip(0)])  # p(x|y), a row for each y
     given_q = torch.stack([q, p.roll(2)])
     how_often = torch.tensor([[0.3], [0.7]]).double()
-    joint = optimal_critic((how_often * given_p).flatten(), (how_often * given_q).flatten())
-    torch.testing.assert_close(joint.view(2, 7), optimal_critic(given_p, given_q))
+    joint = optimal_discriminator((how_often * given_p).flatten(), (how_often * given_q).flatten())
+    torch.testing.assert_close(joint.view(2, 7), optimal_discriminator(given_p, given_q))
 
 
 # least squares
 
 
-def test_the_best_least_squares_critic_has_outputs_p_over_p_plus_q():
-    found, _ = best(lambda out: least_squares_critic_loss(out[REAL], out[FAKE]))
-    torch.testing.assert_close(found, optimal_critic(p, q), atol=1e-7, rtol=0)
+def test_the_best_least_squares_discriminator_has_outputs_p_over_p_plus_q():
+    found, _ = best(lambda out: least_squares_discriminator_loss(out[REAL], out[FAKE]))
+    torch.testing.assert_close(found, optimal_discriminator(p, q), atol=1e-7, rtol=0)
 
 
 def test_facing_it_the_generators_cost_is_the_pearson_divergence_and_a_constant():
@@ -122,7 +124,7 @@ def test_facing_it_the_generators_cost_is_the_pearson_divergence_and_a_constant(
     2 C(G) = E_p (D - 1)^2 + E_q (D - 1)^2 = sum q^2 / (p + q), since 1 - D = q / (p + q); and
     sum (2q - (p + q))^2 / (p + q) = 4 sum q^2 / (p + q) - 2, the masses of p and q being 1.
     """
-    d = optimal_critic(p, q)
+    d = optimal_discriminator(p, q)
     cost = (least_squares_loss(d[REAL]) + least_squares_loss(d[FAKE])).item()
     pearson = ((q - p).square() / (p + q)).sum().item()
     assert 2 * cost == pytest.approx((pearson + 2) / 4, rel=1e-12)
@@ -134,7 +136,7 @@ def test_facing_it_the_generators_cost_is_the_pearson_divergence_and_a_constant(
 def test_the_non_saturating_gradient_is_that_of_kl_less_twice_the_jensen_shannon():
     data = law(torch.tensor([0.3, -1.0, 0.5, 2.0, -0.4, 0.0, 1.0]))
     start = torch.tensor([-0.2, 0.7, 1.1, -1.0, 0.3, -0.6, 0.1])
-    logit = optimal_critic(data, law(start)).logit()  # held fixed
+    logit = optimal_discriminator(data, law(start)).logit()  # held fixed
 
     def gradient(quantity):
         logits = start.clone().requires_grad_()
@@ -152,7 +154,7 @@ def test_the_non_saturating_gradient_is_that_of_kl_less_twice_the_jensen_shannon
     )
 
 
-def test_where_the_critic_is_sure_of_a_fake_only_the_non_saturating_loss_still_pulls():
+def test_where_the_discriminator_is_sure_of_a_fake_only_the_non_saturating_loss_still_pulls():
     slopes = {}
     for name in ("minimax", "non-saturating"):
         logit = torch.tensor([-20.0]).double().requires_grad_()
@@ -162,25 +164,28 @@ def test_where_the_critic_is_sure_of_a_fake_only_the_non_saturating_loss_still_p
     assert slopes["non-saturating"] == pytest.approx(sure - 1, rel=1e-12)
 
 
-def test_minimax_is_the_critics_loss_on_fakes_turned_round():
+def test_minimax_is_the_discriminators_loss_on_fakes_turned_round():
     logits = torch.tensor([-3.0, 0.2, 1.5])
     real = torch.tensor([100.0])  # certain, so without a loss
-    assert minimax_loss(logits).item() == pytest.approx(-critic_loss(real, logits).item())
+    assert minimax_loss(logits).item() == pytest.approx(-discriminator_loss(real, logits).item())
     assert minimax_loss(logits).item() == pytest.approx((1 - logits.sigmoid()).log().mean().item())
 
 
 def test_least_squares_are_half_mean_squares_from_1_for_real_and_from_0_for_fake():
     real, fake = torch.tensor([0.0, 3.0]), torch.tensor([2.0, -1.0, 1.0])
-    assert least_squares_critic_loss(real, fake).item() == pytest.approx((2.5 + 2.0) / 2)
+    assert least_squares_discriminator_loss(real, fake).item() == pytest.approx((2.5 + 2.0) / 2)
     assert least_squares_loss(fake).item() == pytest.approx((1 + 4 + 0) / 3 / 2)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_losses_and_slopes_are_those_of_torch_even_where_the_critic_is_certain(dtype):
+def test_losses_and_slopes_are_those_of_torch_even_where_the_discriminator_is_certain(dtype):
     judge = nn.BCEWithLogitsLoss()
     one, zero = torch.ones(7, dtype=dtype), torch.zeros(7, dtype=dtype)
     pairs = [
-        (lambda x: critic_loss(x, x.flip(0)), lambda x: judge(x, one) + judge(x.flip(0), zero)),
+        (
+            lambda x: discriminator_loss(x, x.flip(0)),
+            lambda x: judge(x, one) + judge(x.flip(0), zero),
+        ),
         (minimax_loss, lambda x: -judge(x, zero)),
         (non_saturating_loss, lambda x: judge(x, one)),
     ]
@@ -192,7 +197,9 @@ def test_losses_and_slopes_are_those_of_torch_even_where_the_critic_is_certain(d
     for real in EXTREMES.to(dtype):
         for fake in EXTREMES.to(dtype):
             exact = np.logaddexp(0, -real.item()) + np.logaddexp(0, fake.item())
-            assert critic_loss(real[None], fake[None]).item() == pytest.approx(exact, rel=1e-6)
+            assert discriminator_loss(real[None], fake[None]).item() == pytest.approx(
+                exact, rel=1e-6
+            )
 
 
 def at_extremes(loss, dtype):
@@ -201,12 +208,12 @@ def at_extremes(loss, dtype):
     return found.detach(), torch.autograd.grad(found, logits)[0]
 
 
-def test_every_loss_of_the_critic_falls_with_real_and_rises_with_fake_outputs():
-    for critic, maker in LOSSES.values():
+def test_every_loss_of_the_discriminator_falls_with_real_and_rises_with_fake_outputs():
+    for discriminator, generator in LOSSES.values():
         real, fake = torch.tensor([0.3, 0.6]).requires_grad_(), torch.tensor([0.5]).requires_grad_()
-        rises = torch.autograd.grad(critic(real, fake), (real, fake))
+        rises = torch.autograd.grad(discriminator(real, fake), (real, fake))
         assert (rises[0] < 0).all() and (rises[1] > 0).all()
-        assert (torch.autograd.grad(maker(fake), fake)[0] < 0).all()
+        assert (torch.autograd.grad(generator(fake), fake)[0] < 0).all()
 
 
 # two players on a line
@@ -259,7 +266,7 @@ def test_with_a_penalty_players_come_to_rest_at_the_balance():
         assert path[-1].norm() < 3 * speed**400 < 1e-7
 
 
-def test_a_path_begins_where_it_is_told_and_the_critic_moves_first():
+def test_a_path_begins_where_it_is_told_and_the_discriminator_moves_first():
     path = dirac_game((2.0, 1.0), lr=0.5, steps=1, penalty=0.4)
     assert path.dtype == torch.float64 and path.shape == (2, 2)
     psi = 1 + 0.5 * (2 - 0.4 * 1)

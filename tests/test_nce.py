@@ -8,12 +8,12 @@ from torch.nn import functional as F
 
 from genaug_lessons import data
 from genaug_lessons.data import Batch
-from genaug_lessons.models.gan_game import critic_loss, optimal_critic
+from genaug_lessons.models.gan_game import discriminator_loss, optimal_discriminator
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.nce import (
     EnergyModel,
     UniformNoise,
-    critic_log_density,
+    discriminator_log_density,
     info_nce_bound,
     info_nce_loss,
     nce_loss,
@@ -54,9 +54,9 @@ def test_where_model_data_and_noise_agree_the_loss_is_twice_log_two():
     assert nce_loss(torch.zeros(5), torch.zeros(5)).item() == pytest.approx(2 * math.log(2))
 
 
-def test_with_as_much_noise_as_data_the_loss_is_that_of_a_critic():
+def test_with_as_much_noise_as_data_the_loss_is_that_of_a_discriminator():
     logits, fake = normal((9,), cpu()).double(), normal((9,), cpu(1)).double()
-    torch.testing.assert_close(nce_loss(logits, fake), critic_loss(logits, fake))
+    torch.testing.assert_close(nce_loss(logits, fake), discriminator_loss(logits, fake))
 
 
 DATA, NOISE = torch.tensor([1, 2, 3, 4]), (torch.tensor([3, 3, 2, 2]), torch.tensor([1, 1, 1, 17]))
@@ -122,16 +122,16 @@ def test_more_noise_makes_the_estimate_better():
     assert many < 0.6 * few
 
 
-# --- critics
+# --- discriminators
 
 
-def test_the_best_critic_knows_the_density_of_the_data():
+def test_the_best_discriminator_knows_the_density_of_the_data():
     p, q = torch.tensor([0.1, 0.2, 0.3, 0.4]).double(), torch.tensor([0.3, 0.3, 0.2, 0.2]).double()
-    logits = optimal_critic(p, q).logit()
+    logits = optimal_discriminator(p, q).logit()
     torch.testing.assert_close(logits, p.log() - q.log())
-    torch.testing.assert_close(critic_log_density(logits, q.log()), p.log())
+    torch.testing.assert_close(discriminator_log_density(logits, q.log()), p.log())
     torch.testing.assert_close(
-        critic_log_density((p / (p + 3 * q)).logit(), q.log(), ratio=3), p.log()
+        discriminator_log_density((p / (p + 3 * q)).logit(), q.log(), ratio=3), p.log()
     )
 
 
@@ -155,7 +155,9 @@ def test_info_nce_loss_is_the_cross_entropy_of_the_diagonal():
 
 
 @pytest.mark.parametrize(("rho", "K"), [(0.8, 64), (0.9999, 8)])
-def test_with_the_best_critic_info_nce_stays_below_mutual_information_and_below_log_k(rho, K):
+def test_with_the_best_discriminator_info_nce_stays_below_mutual_information_and_below_log_k(
+    rho, K
+):
     rng, information, bounds = cpu(), -0.5 * math.log(1 - rho**2), []
     for _ in range(400):
         x = normal((K,), rng).double()

@@ -150,11 +150,11 @@ def test_frozen_weights_stay_whatever_the_decay_and_can_be_thawed():
 
 def test_a_player_that_is_frozen_throughout_leaves_the_other_to_learn():
     model = gan(generator(0), shape=2)
-    model.critic.requires_grad_(False)
+    model.discriminator.requires_grad_(False)
     before = weights(model)
     losses = run(model, moons(), 3).losses()
-    assert {name.split(".")[0] for name in moved(model, before)} == {"maker"}
-    assert losses.keys() == {"critic", "generator"}
+    assert {name.split(".")[0] for name in moved(model, before)} == {"generator"}
+    assert losses.keys() == {"discriminator", "generator"}
 
 
 def test_a_model_that_is_frozen_throughout_is_refused():

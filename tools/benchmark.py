@@ -103,7 +103,7 @@ def digits_gan() -> float:
     from genaug_lessons.training import training_steps
 
     rng, digits = generator(0), data.digits()
-    sizes = {"latent": 16, "generator_hidden": (64, 64), "critic_hidden": (64, 64)}
+    sizes = {"latent": 16, "generator_hidden": (64, 64), "discriminator_hidden": (64, 64)}
     model = GAN(digits.shape, **sizes, rng=rng)
     training = training_steps(model, digits, steps=1100, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 1000)

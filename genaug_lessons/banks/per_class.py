@@ -7,11 +7,11 @@ from torch import Tensor, nn
 
 from genaug_lessons.checks import count
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Model, Update
+from genaug_lessons.model import Generative, Model, Update
 from genaug_lessons.typed import check_types
 
 
-class PerClass(Model):
+class PerClass(Generative):
     """One unconditional model per class: what lets it augment a classifier.
 
     Args:
@@ -36,9 +36,8 @@ class PerClass(Model):
         """Each class's model takes a step on the batch's rows of that class."""
         return _PerClassUpdate([model.updater(**settings) for model in self.models])
 
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape) of one label or of (n,) labels."""
-        labels = self.labels_for(n, label)
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """Each row from the model of its label."""
         x = torch.empty((n, *self.shape), device=self.device)
         for value in labels.unique().tolist():
             rows = labels == value

@@ -25,8 +25,8 @@ def _cloud(*counts: int, astray: int = 0) -> torch.Tensor:
 
 
 def _losses(real, fake):
-    critic = F.softplus(-real).mean() + F.softplus(fake).mean()
-    return critic, F.softplus(-fake).mean()
+    discriminator = F.softplus(-real).mean() + F.softplus(fake).mean()
+    return discriminator, F.softplus(-fake).mean()
 
 
 def _nearest_only(samples, centres, least):
@@ -50,7 +50,7 @@ game_losses = Exercise(
         Case(
             (torch.zeros(3).double(), torch.zeros(3).double()),
             (torch.tensor(4.0).log(), torch.tensor(2.0).log()),
-            "game_losses of a critic that guesses, all logits 0,",
+            "game_losses of a discriminator that guesses, all logits 0,",
         ),
         Case(
             (_SURE, _SURE),
@@ -62,13 +62,13 @@ game_losses = Exercise(
         "the generator's loss is the saturating one: it should be -log D(G(z))": (
             lambda real, fake: (_losses(real, fake)[0], -F.softplus(fake).mean())
         ),
-        "the critic never sees a fake: half of its loss is missing": (
+        "the discriminator never sees a fake: half of its loss is missing": (
             lambda real, fake: (F.softplus(-real).mean(), _losses(real, fake)[1])
         ),
-        "the critic takes real for fake and fake for real: turn the signs of its logits": (
+        "the discriminator takes real for fake and fake for real: turn the signs of its logits": (
             lambda real, fake: (_losses(-real, -fake)[0], _losses(real, fake)[1])
         ),
-        "the two losses are in the wrong order: the critic's first": (
+        "the two losses are in the wrong order: the discriminator's first": (
             lambda real, fake: _losses(real, fake)[::-1]
         ),
         "a sum over examples, where the mean should stand": (
@@ -77,7 +77,7 @@ game_losses = Exercise(
                 F.softplus(-fake).sum(),
             )
         ),
-        "the critic's loss is halved: eq. 10.1 adds its two means": (
+        "the discriminator's loss is halved: eq. 10.1 adds its two means": (
             lambda real, fake: (_losses(real, fake)[0] / 2, _losses(real, fake)[1])
         ),
     },
@@ -121,16 +121,16 @@ in_turn = Exercise(
         Case((0.3, -0.8, 0.1), (0.3 + 0.1 * 0.77, -0.77), "in_turn(0.3, -0.8, 0.1)"),
     ],
     mistakes={
-        "the generator answers the critic of before: use the psi that has just moved": (
+        "the generator answers the discriminator of before: use the psi that has just moved": (
             lambda theta, psi, lr: (theta - lr * psi, psi + lr * theta)
         ),
-        "the generator moved first: it is the critic's turn": (
+        "the generator moved first: it is the discriminator's turn": (
             lambda theta, psi, lr: (theta - lr * psi, psi + lr * (theta - lr * psi))
         ),
         "both climb: the generator descends": (
             lambda theta, psi, lr: (theta + lr * (psi + lr * theta), psi + lr * theta)
         ),
-        "both descend: the critic climbs": (
+        "both descend: the discriminator climbs": (
             lambda theta, psi, lr: (theta - lr * (psi - lr * theta), psi - lr * theta)
         ),
         "theta first, then psi": (

@@ -15,7 +15,6 @@ weights W (Z, D).
 """
 
 import math
-from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
@@ -25,10 +24,9 @@ from genaug_lessons.augment.policy import Change
 from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective
-from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.vae import bernoulli_log_likelihood
-from genaug_lessons.nn import Dropout, Net, Transposed, mlp, small_cnn, small_cnn_decoder
-from genaug_lessons.random import check_device, generator
+from genaug_lessons.nn import Net, Transposed, mlp, small_cnn, small_cnn_decoder
+from genaug_lessons.random import generator
 from genaug_lessons.typed import check_types
 
 CODES = {"linear": nn.Identity, "relu": nn.ReLU, "sigmoid": nn.Sigmoid, "tanh": nn.Tanh}
@@ -199,32 +197,6 @@ class Autoencoder(Model):
                 f'"tanh", where it has a closed form, got {self.network!r}, {self.hidden} and '
                 f"{self.code!r}; for other encoders use a small corruption=GaussianNoise(std)"
             )
-
-
-def classifier_from(
-    model: Autoencoder, *, classes: int, dropout: float = 0.3, rng: torch.Generator
-) -> Classifier:
-    """A classifier that starts from a copy of the encoder, with a new softmax layer on the code.
-
-    From hidden=(128,), latent=128 and code "relu" it has the layers of a `Classifier` with
-    hidden=(128, 128). All of them learn when it is trained; it remembers the rows that the
-    autoencoder saw.
-
-    Args:
-        model: a trained autoencoder, which stays as it is.
-        classes: number of labels, at least 2.
-        dropout: probability of dropping a hidden value, in [0, 1).
-        rng: draws the new layer; on the model's device.
-    """
-    check_device(rng, model.device, "model")
-    classifier = Classifier(model.latent, classes=classes, hidden=(), rng=rng)
-    layers = [
-        Dropout(dropout) if isinstance(layer, Dropout) else deepcopy(layer)
-        for layer in model.encoder
-    ]
-    classifier.network = Net(*layers, Dropout(dropout), classifier.network[-1])
-    classifier.shape, classifier.seen = model.shape, model.seen
-    return classifier
 
 
 def _check_corruption(corruption: Transform, shape: tuple[int, ...], device: torch.device) -> None:

@@ -4,15 +4,17 @@ Letters: x (B, *shape) pictures, y (B,) labels or (B, C) class probabilities, C 
 """
 
 import math
+from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.checks import choice, count, counts
+from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Objective
-from genaug_lessons.nn import mlp, small_cnn
+from genaug_lessons.nn import Dropout, Net, linear, mlp, small_cnn
+from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
 CHUNK = 4096  # rows evaluated at once: bounds the memory on large test halves
@@ -53,6 +55,50 @@ class Classifier(Model):
             dense.insert(0, nn.Flatten())
             self.network = dense
 
+    @classmethod
+    def on(
+        cls,
+        encoder: nn.Module,
+        *,
+        shape: int | tuple[int, ...],
+        classes: int,
+        seen: Tensor | None,
+        dropout: float = 0.3,
+        rng: torch.Generator,
+    ) -> "Classifier":
+        """A classifier that starts from a copy of an encoder, with a new softmax layer on its code.
+
+        All of its layers learn when it is trained.
+
+        Args:
+            encoder: (B, *shape) -> (B, Z) codes; it stays as it is.
+            shape: shape of one example.
+            classes: number of labels, at least 2.
+            seen: ids of the rows that the encoder has learnt from, as a model's `seen`; None for
+                none. A score on them is refused.
+            dropout: probability of dropping a hidden value, in [0, 1): of the code, and wherever
+                the encoder has `Dropout`.
+            rng: draws the new layer; on the encoder's device.
+
+        Raises:
+            ValueError: an encoder whose output for an example is no code (Z,).
+
+        Source: Hinton & Salakhutdinov 2006, Science 313 (fine-tuning).
+        """
+        weight = next(encoder.parameters(), None)
+        check_device(rng, rng.device if weight is None else weight.device, "encoder")
+        classifier = cls.__new__(cls)
+        Model.__init__(classifier, shape, classes=count("classes", classes, 2))
+        body, dropout = deepcopy(encoder), number("dropout", dropout, least=0, below=1)
+        head = linear(_code_size(body, classifier.shape, rng), classifier.classes, rng=rng)
+        for part in body.modules():
+            if isinstance(part, Dropout):
+                part.p = dropout
+        layers = body if isinstance(body, Net) else [body]
+        classifier.network = Net(*layers, Dropout(dropout), head)
+        classifier.seen = seen
+        return classifier
+
     def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Logits (B, C); rng drives dropout while training."""
         return self.network(x, rng)
@@ -84,6 +130,15 @@ class Classifier(Model):
         """
         self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean().item()
+
+
+@torch.no_grad()
+def _code_size(encoder: nn.Module, shape: tuple[int, ...], rng: torch.Generator) -> int:
+    """Z of an encoder (B, *shape) -> (B, Z), found by trying it on an example of zeros."""
+    code = deepcopy(encoder).eval()(torch.zeros((1, *shape), device=rng.device))
+    if code.ndim != 2:
+        raise ValueError(f"encoder must make codes (B, Z), got shape {tuple(code.shape)}")
+    return code.shape[1]
 
 
 check_types(__name__)

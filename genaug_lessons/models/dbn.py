@@ -22,20 +22,20 @@ from collections.abc import Mapping, Sequence
 
 import torch
 from torch import Tensor, nn
+from torch.nn.utils import skip_init
 
 from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Source
-from genaug_lessons.model import Model
-from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.model import Generative
 from genaug_lessons.models.rbm import GAP, RBM
 from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
-from genaug_lessons.nn import Dropout, Net, linear
+from genaug_lessons.nn import Net
 from genaug_lessons.random import bernoulli, check_device
 from genaug_lessons.training import Training, fit
 from genaug_lessons.typed import check_types
 
 
-class DBN(Model):
+class DBN(Generative):
     """A deep belief network.
 
     Args:
@@ -81,11 +81,27 @@ class DBN(Model):
         """The highest RBM, the undirected part."""
         return self.layers[-1]
 
+    @torch.no_grad()
+    def encoder(self) -> Net:
+        """The way up as dense layers of sigmoid units: (B, *shape) -> (B, hidden[-1]) means.
+
+        The layers have copies of the weights and biases of the RBMs, labels left out: what
+        `Classifier.on` starts from.
+
+        Source: Hinton & Salakhutdinov 2006, Science 313 (fine-tuning a stack of RBMs).
+        """
+        layers = [nn.Flatten()]
+        for rbm in self.layers:
+            layer = skip_init(nn.Linear, rbm.size, rbm.hidden, device=self.device)
+            layer.to(rbm.W.dtype).weight.copy_(rbm.W[: rbm.size].T)
+            layer.bias.copy_(rbm.b)
+            layers += [layer, nn.Sigmoid()]
+        return Net(*layers)
+
     def updater(self, **settings) -> "StackUpdate":
         """Contrastive divergence of some layers, persistent or not."""
         return StackUpdate(self, **settings)
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -105,7 +121,14 @@ class DBN(Model):
             gibbs_steps: length of the chain on top, at least 1.
             rng: on the model's device.
         """
-        x = self.top.sample(n, label=label, gibbs_steps=gibbs_steps, rng=rng)
+        gibbs_steps = count("gibbs_steps", gibbs_steps)
+        return self._checked_sample(n, label, rng, gibbs_steps=gibbs_steps)
+
+    def _sample(
+        self, n: int, labels: Tensor | None, rng: torch.Generator, *, gibbs_steps: int
+    ) -> Tensor:
+        """The top RBM's examples, passed down."""
+        x = self.top.sample(n, label=labels, gibbs_steps=gibbs_steps, rng=rng)
         for layer in reversed(self.layers[:-1]):
             x = layer.visible_mean(bernoulli(x, rng))
         return self.layers[0].to_examples(x.flatten(1))
@@ -245,41 +268,6 @@ def turn_around(lower: RBM, upper: RBM) -> None:
     upper.W.copy_(lower.W.T)
     upper.a.copy_(lower.b)
     upper.b.copy_(lower.a)
-
-
-def classifier_from(
-    model: DBN, *, classes: int, dropout: float = 0.3, rng: torch.Generator
-) -> Classifier:
-    """A classifier that starts from the upward weights, with a new softmax layer on top.
-
-    Its hidden layers are sigmoid units with the weights and biases of the RBMs. All of them learn
-    when it is trained; it remembers the rows that the DBN saw.
-
-    Args:
-        model: a trained DBN, which stays as it is.
-        classes: number of labels, at least 2.
-        dropout: probability of dropping a value of the highest hidden layer, in [0, 1).
-        rng: draws the new layer; on the model's device.
-
-    Source: Hinton & Salakhutdinov 2006, Science 313 (fine-tuning a stack of RBMs).
-    """
-    check_device(rng, model.device, "model")
-    classifier = Classifier(model.top.hidden, classes=classes, hidden=(), rng=rng)
-    layers = [nn.Flatten()]
-    for rbm in model.layers:
-        layers += [_upward(rbm, rng), nn.Sigmoid()]
-    classifier.network = Net(*layers, Dropout(dropout), classifier.network[-1])
-    classifier.shape, classifier.seen = model.shape, model.seen
-    return classifier
-
-
-@torch.no_grad()
-def _upward(rbm: RBM, rng: torch.Generator) -> nn.Linear:
-    """A dense layer that makes the input of an RBM's hidden units, labels left out."""
-    layer = linear(rbm.size, rbm.hidden, rng=rng)
-    layer.weight.copy_(rbm.W[: rbm.size].T)
-    layer.bias.copy_(rbm.b)
-    return layer
 
 
 check_types(__name__)

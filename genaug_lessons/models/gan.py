@@ -1,61 +1,75 @@
 """Generative adversarial networks: two players, each with a loss of its own.
 
-A generator G turns noise z ~ N(0, I) into examples x; a critic D gives each example a number, its
-logit, whose sigmoid is the probability that the example is real. The critic learns to tell, the
-generator to be taken for real:
+A generator G turns noise z ~ N(0, I) into examples x; a discriminator D gives each example a
+number, its logit, whose sigmoid is the probability that the example is real. The discriminator
+learns to tell, the generator to be taken for real:
 
     min_G max_D  E log D(x) + E log(1 - D(G(z)))
 
 Source: Goodfellow et al. 2014, arXiv:1406.2661. Labels: Mirza & Osindero 2014, arXiv:1411.1784.
-Noise on all that the critic sees: Soenderby et al. 2017, arXiv:1610.04490. The losses and what is
-known of the game are in `gan_game.py`.
+Noise on all that the discriminator sees: Soenderby et al. 2017, arXiv:1610.04490. The losses and
+what is known of the game are in `gan_game.py`.
 
 Letters: z (B, Z) latent, x (B, *shape) examples, y (B,) labels, C classes, logits (B,).
 """
 
 import math
 from collections.abc import Collection
+from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
 from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import GradientUpdate, Model, Objective
+from genaug_lessons.model import Generative, GradientUpdate, Model, Objective, default_support
 from genaug_lessons.models.gan_game import LOSSES
 from genaug_lessons.nn import mlp
-from genaug_lessons.random import check_device, normal
+from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
-LEAK = 0.2  # slope of the critic's ReLUs below 0
+LEAK = 0.2  # slope of the discriminator's ReLUs below 0
 
 
-class GAN(Model):
-    """A generator and a critic, both dense.
+class Turn(NamedTuple):
+    """What the players' losses look at: real examples, and fakes that have the same labels.
+
+    x and fake are (B, *shape), label is (B,) or None.
+    """
+
+    x: Tensor
+    fake: Tensor
+    label: Tensor | None
+
+
+class GAN(Generative):
+    """A generator and a discriminator, both dense.
 
     Args:
         shape: shape of one example.
         latent: number of latent dimensions Z.
         generator_hidden: widths of the generator.
-        critic_hidden: widths of the critic.
+        discriminator_hidden: widths of the discriminator.
         classes: number of labels for a conditional GAN; None for an unconditional one.
         loss: "non-saturating", "minimax" or "least-squares".
         support: "unit" for data in [0, 1], "real" for any; by default that of pictures, "unit", for
             a shape (C, H, W), and "real" for others.
-        dropout: share of the hidden values that the critic drops while training, in [0, 1).
-        instance_noise: std, in the units of x, of the noise on all that the critic is trained on.
+        dropout: share of the hidden values that the discriminator drops while training, in
+            [0, 1).
+        instance_noise: std, in the units of x, of the noise on all that the discriminator is
+            trained on.
         rng: initial weights are drawn from it; the model lives on its device.
 
-    The generator is batch-normalised, the critic's ReLUs leak: with neither, wide networks miss
-    modes even of a toy. The training defaults do without momentum, which the players' circling
+    The generator is batch-normalised, the discriminator's ReLUs leak: with neither, wide networks
+    miss modes even of a toy. The training defaults do without momentum, which the players' circling
     would carry on.
     """
 
     defaults = {
         **Model.defaults,
         "betas": (0.0, 0.9),
-        "critic_steps": 1,
-        "players": ("critic", "generator"),
+        "discriminator_steps": 1,
+        "players": ("discriminator", "generator"),
     }
 
     def __init__(
@@ -64,7 +78,7 @@ class GAN(Model):
         *,
         latent: int = 100,
         generator_hidden: tuple[int, ...] = (256, 512, 1024),
-        critic_hidden: tuple[int, ...] = (512, 256),
+        discriminator_hidden: tuple[int, ...] = (512, 256),
         classes: int | None = None,
         loss: str = "non-saturating",
         support: str | None = None,
@@ -72,135 +86,132 @@ class GAN(Model):
         instance_noise: float = 0.0,
         rng: torch.Generator,
     ):
-        super().__init__(shape, classes=classes)
-        pictures = len(self.shape) == 3
+        super().__init__(shape, classes=classes, support=default_support(shape, support))
         self.latent, self.loss = count("latent", latent), choice("loss", loss, LOSSES)
         self.instance_noise = number("instance_noise", instance_noise, least=0)
-        self.support = choice(
-            "support", support or ("unit" if pictures else "real"), ("unit", "real")
-        )
         size, labels = math.prod(self.shape), self.classes or 0
         generator_hidden = counts("generator_hidden", generator_hidden)
-        critic_hidden = counts("critic_hidden", critic_hidden)
+        discriminator_hidden = counts("discriminator_hidden", discriminator_hidden)
         made = (self.latent + labels, *generator_hidden, size)
-        seen = (size + labels, *critic_hidden, 1)
-        self.maker = mlp(made, batch_norm=True, rng=rng)
-        self.critic = mlp(seen, dropout=dropout, leak=LEAK, rng=rng)
+        seen = (size + labels, *discriminator_hidden, 1)
+        self.generator = mlp(made, batch_norm=True, rng=rng)
+        self.discriminator = mlp(seen, dropout=dropout, leak=LEAK, rng=rng)
 
     def generate(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The generator's examples (B, *shape) for noise z (B, Z) and labels (B,)."""
-        x = self.maker(self.with_label(z, label))
+        x = self.generator(self.with_label(z, label))
         return (x.sigmoid() if self.support == "unit" else x).unflatten(-1, self.shape)
 
-    def criticise(
+    def discriminate(
         self, x: Tensor, label: Tensor | None = None, rng: torch.Generator | None = None
     ) -> Tensor:
-        """The critic's logits (B,); noise and dropout come from the generator while training."""
+        """The discriminator's logits (B,); noise and dropout come from rng while training."""
         if self.training and self.instance_noise:
             x = x + self.instance_noise * normal(x.shape, rng)
-        return self.critic(self.with_label(x.flatten(1), label), rng).squeeze(-1)
+        return self.discriminator(self.with_label(x.flatten(1), label), rng).squeeze(-1)
 
-    def critic_objective(
+    def discriminator_objective(
         self, x: Tensor, fake: Tensor, label: Tensor | None, rng: torch.Generator
     ) -> Tensor:
-        """The critic's loss on real examples and as many fakes; no gradient reaches the maker."""
+        """The discriminator's loss on real examples and as many fakes.
+
+        No gradient reaches the generator.
+        """
         both = None if label is None else label.repeat(2)
-        logits = self.criticise(torch.cat([x, fake.detach()]), both, rng)
+        logits = self.discriminate(torch.cat([x, fake.detach()]), both, rng)
         return LOSSES[self.loss][0](*logits.chunk(2))
 
     def generator_objective(
         self, fake: Tensor, label: Tensor | None, rng: torch.Generator
     ) -> Tensor:
         """The generator's loss on fakes it has made."""
-        return LOSSES[self.loss][1](self.criticise(fake, label, rng))
+        return LOSSES[self.loss][1](self.discriminate(fake, label, rng))
 
-    def fakes(self, batch: Batch, rng: torch.Generator) -> tuple[Tensor, Tensor | None]:
-        """As many fakes as the batch has rows, and the labels they share with these."""
-        label = None if self.classes is None else batch.y
-        return self.generate(normal((len(batch.x), self.latent), rng), label), label
+    def turn(self, batch: Batch | Turn, rng: torch.Generator) -> Turn:
+        """The batch with as many fakes of the same labels; what is a turn already stays one."""
+        if isinstance(batch, Turn):
+            return batch
+        noise, label = normal((len(batch.x), self.latent), rng), self.label_of(batch)
+        return Turn(batch.x, self.generate(noise, label), label)
 
     def objectives(self) -> list[Objective]:
-        """The critic's loss, then the generator's, each per example."""
+        """The discriminator's loss, then the generator's, each per example.
 
-        def critic(batch: Batch, rng: torch.Generator) -> Tensor:
-            return self.critic_objective(batch.x, *self.fakes(batch, rng), rng)
+        Both take a batch, for which they make fakes, or a `Turn`, which has them.
+        """
 
-        def maker(batch: Batch, rng: torch.Generator) -> Tensor:
-            return self.generator_objective(*self.fakes(batch, rng), rng)
+        def discriminator(batch: Batch | Turn, rng: torch.Generator) -> Tensor:
+            return self.discriminator_objective(*self.turn(batch, rng), rng)
+
+        def generator(batch: Batch | Turn, rng: torch.Generator) -> Tensor:
+            _, fake, label = self.turn(batch, rng)
+            return self.generator_objective(fake, label, rng)
 
         return [
-            Objective("critic", list(self.critic.parameters()), critic),
-            Objective("generator", list(self.maker.parameters()), maker),
+            Objective("discriminator", list(self.discriminator.parameters()), discriminator),
+            Objective("generator", list(self.generator.parameters()), generator),
         ]
 
     def updater(self, **settings) -> "GameUpdate":
-        """The players in turn; `critic_steps` and `players` are settings of their own."""
+        """The players in turn; `discriminator_steps` and `players` are settings of their own."""
         return GameUpdate(self, **settings)
 
-    @torch.no_grad()
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape), what the generator makes of z ~ N(0, I).
-
-        Args:
-            n: how many, at least 1.
-            label: one label or (n,) labels for a conditional model; refused by the others.
-            rng: on the model's device.
-        """
-        check_device(rng, self.device, "model")
-        labels = self.labels_for(n, label)
-        self.eval()
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """What the generator makes of z ~ N(0, I)."""
         return self.generate(normal((n, self.latent), rng), labels)
 
     @torch.no_grad()
-    def belief(self, x: Tensor, label: Tensor | None = None) -> Tensor:
-        """The critic's D(x), (B,): 1 for examples it takes to be real for certain, 0 for fakes.
+    def probability_real(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+        """D(x), (B,): 1 for examples that the discriminator takes for real, 0 for fakes.
 
         With the least-squares loss D is the bare output, which may leave [0, 1].
         """
         self.eval()
-        output = self.criticise(x, label)
+        output = self.discriminate(x, label)
         return output if self.loss == "least-squares" else output.sigmoid()
 
-    def pull(self, x: Tensor, label: Tensor | None = None) -> Tensor:
+    def descent_direction(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """Where its own loss would have the generator move each fake, (B, *shape).
 
         Minus the gradient of the loss of one fake with respect to that fake.
         """
         self.eval()
         x = x.detach().requires_grad_()
-        loss = LOSSES[self.loss][1](self.criticise(x, label)) * len(x)  # the rows do not mix
+        loss = LOSSES[self.loss][1](self.discriminate(x, label)) * len(x)  # the rows do not mix
         return -torch.autograd.grad(loss, x)[0]
 
 
 class GameUpdate(GradientUpdate):
-    """The critic's steps, each on rows of its own, then the generator's, on the newest fakes.
+    """The discriminator's steps, each on rows of its own, then the generator's, on the last fakes.
 
-    The generator faces the critic that has just learnt: the players take turns. The fakes that
-    the critic saw last serve the generator, too.
+    The generator faces the discriminator that has just learnt: the players take turns. The fakes
+    that the discriminator saw last serve the generator, too. What each is to lower is the loss of
+    its objective.
 
     Attributes:
-        players: who moves, of "critic" and "generator"; changeable while it runs. A generator
-            that rests makes what it would when sampled.
+        players: who moves, of "discriminator" and "generator"; changeable while it runs. A
+            generator that rests makes what it would when sampled.
     """
 
-    def __init__(self, model: GAN, *, critic_steps: int, players: Collection[str], **settings):
-        critic_steps = count("critic_steps", critic_steps)
+    def __init__(
+        self, model: GAN, *, discriminator_steps: int, players: Collection[str], **settings
+    ):
+        discriminator_steps = count("discriminator_steps", discriminator_steps)
         super().__init__(model.objectives(), **settings)
         if not players or set(players) - set(self.names):
             raise ValueError(f"players must be one or more of {self.names}, got {players!r}")
-        self.model, self.players, self.batches_per_update = model, players, critic_steps
+        self.model, self.players, self.batches_per_update = model, players, discriminator_steps
 
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         model, losses = self.model, {}
         if "generator" not in self.players:
-            model.maker.eval()
+            model.generator.eval()
         for part in _parts(batch, self.batches_per_update):
-            fake, label = model.fakes(part, rng)
-            if "critic" in self.players:
-                loss = model.critic_objective(part.x, fake, label, rng)
-                losses["critic"] = self.step(0, loss)
+            turn = model.turn(part, rng)
+            if "discriminator" in self.players:
+                losses["discriminator"] = self.step(0, self.objectives[0].loss(turn, rng))
         if "generator" in self.players:
-            losses["generator"] = self.step(1, model.generator_objective(fake, label, rng))
+            losses["generator"] = self.step(1, self.objectives[1].loss(turn, rng))
         return losses
 
 

@@ -1,13 +1,13 @@
 """The game that the players of a GAN play: their losses on logits, its value, and its motion.
 
-For data p and a generator's distribution q, both known, the best critic and the value of the game
-have closed forms. The Dirac game, the smallest there is, shows why taking turns matters.
+For data p and a generator's distribution q, both known, the best discriminator and the value of
+the game have closed forms. The Dirac game, the smallest there is, shows why taking turns matters.
 
 Source: Goodfellow et al. 2014, arXiv:1406.2661. Least squares: Mao et al. 2017, arXiv:1611.04076.
 Dirac game: Mescheder, Geiger & Nowozin 2018, arXiv:1801.04406.
 
-Letters: real, fake (B,) the critic's logits; p, q (S,) probabilities of S states, or densities at
-S places.
+Letters: real, fake (B,) the discriminator's logits; p, q (S,) probabilities of S states, or
+densities at S places.
 """
 
 import torch
@@ -18,8 +18,8 @@ from genaug_lessons.checks import count, number, numbers
 from genaug_lessons.typed import check_types
 
 
-def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
-    """-E log D(x) - E log(1 - D(G(z))) in nats, from logits; 2 log 2 for a critic that guesses.
+def discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
+    """-E log D(x) - E log(1 - D(G(z))) in nats, from logits; 2 log 2 for a guess.
 
     Source: Goodfellow et al. 2014, eq. 1.
     """
@@ -27,7 +27,7 @@ def critic_loss(real: Tensor, fake: Tensor) -> Tensor:
 
 
 def minimax_loss(fake: Tensor) -> Tensor:
-    """E log(1 - D(G(z))) in nats, from logits: flat where the critic is sure of a fake.
+    """E log(1 - D(G(z))) in nats, from logits: flat where the discriminator is sure of a fake.
 
     Source: Goodfellow et al. 2014, eq. 1.
     """
@@ -35,14 +35,14 @@ def minimax_loss(fake: Tensor) -> Tensor:
 
 
 def non_saturating_loss(fake: Tensor) -> Tensor:
-    """-E log D(G(z)) in nats, from logits: steep where the critic is sure of a fake.
+    """-E log D(G(z)) in nats, from logits: steep where the discriminator is sure of a fake.
 
     Source: Goodfellow et al. 2014, section 3.
     """
     return F.softplus(-fake).mean()
 
 
-def least_squares_critic_loss(real: Tensor, fake: Tensor) -> Tensor:
+def least_squares_discriminator_loss(real: Tensor, fake: Tensor) -> Tensor:
     """Half the mean squares of D(x) - 1 and of D(G(z)); the outputs are no logits here.
 
     Source: Mao et al. 2017, eq. 9 (a = 0, b = c = 1).
@@ -59,31 +59,31 @@ def least_squares_loss(fake: Tensor) -> Tensor:
 
 
 LOSSES = {
-    "minimax": (critic_loss, minimax_loss),
-    "non-saturating": (critic_loss, non_saturating_loss),
-    "least-squares": (least_squares_critic_loss, least_squares_loss),
+    "minimax": (discriminator_loss, minimax_loss),
+    "non-saturating": (discriminator_loss, non_saturating_loss),
+    "least-squares": (least_squares_discriminator_loss, least_squares_loss),
 }
 
 
-def optimal_critic(p: Tensor, q: Tensor) -> Tensor:
-    """The best critic p / (p + q), (S,), in [0, 1]; 1/2 where neither p nor q ever is.
+def optimal_discriminator(p: Tensor, q: Tensor) -> Tensor:
+    """The best discriminator p / (p + q), (S,), in [0, 1]; 1/2 where neither p nor q ever is.
 
     Source: Goodfellow et al. 2014, proposition 1.
     """
     return torch.where(p + q > 0, p / (p + q), 0.5)
 
 
-def value(p: Tensor, q: Tensor, critic: Tensor) -> Tensor:
-    """E_p log D + E_q log(1 - D) in nats, a scalar: what the critic raises.
+def value(p: Tensor, q: Tensor, discriminator: Tensor) -> Tensor:
+    """E_p log D + E_q log(1 - D) in nats, a scalar: what the discriminator raises.
 
     Args:
         p: (S,) probabilities of the data.
         q: (S,) probabilities of the generator.
-        critic: (S,) probabilities D that the critic gives to "real".
+        discriminator: (S,) probabilities D that the discriminator gives to "real".
 
     Source: Goodfellow et al. 2014, eq. 1.
     """
-    return torch.xlogy(p, critic).sum() + torch.xlogy(q, 1 - critic).sum()
+    return torch.xlogy(p, discriminator).sum() + torch.xlogy(q, 1 - discriminator).sum()
 
 
 def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
@@ -103,16 +103,17 @@ def dirac_game(
     alternating: bool = True,
     penalty: float = 0.0,
 ) -> Tensor:
-    """The smallest game: one fake at theta, the data at 0, a critic of slope psi; value psi theta.
+    """The smallest game: one fake at theta, the data at 0, and a discriminator of slope psi.
 
-    The critic climbs, the generator descends. The balance is at (0, 0).
+    Its value is psi theta. The discriminator climbs, the generator descends. The balance is at
+    (0, 0).
 
     Args:
         start: theta and psi at first.
         lr: the step of both, above 0.
         steps: how many, at least 1.
-        alternating: whether the generator faces the critic that has just moved.
-        penalty: gamma, at least 0; the critic also descends gamma / 2 psi^2 (R1).
+        alternating: whether the generator faces the discriminator that has just moved.
+        penalty: gamma, at least 0; the discriminator also descends gamma / 2 psi^2 (R1).
 
     Returns:
         (steps + 1, 2) float64: theta and psi along the way.

@@ -22,7 +22,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, probability
 from genaug_lessons.data import Batch, Dataset, Source
-from genaug_lessons.model import Model, Update
+from genaug_lessons.model import Generative, Update
 from genaug_lessons.models.gaussians import (
     COVARIANCES,
     cholesky,
@@ -30,7 +30,7 @@ from genaug_lessons.models.gaussians import (
     log_gaussian,
     m_step,
 )
-from genaug_lessons.random import check_device, normal
+from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
 START_SPHERE = 0.5  # share of the sphere in the first covariances, which few rows may have to give
@@ -73,7 +73,7 @@ def kmeans_plus_plus(x: Tensor, count: int, rng: torch.Generator) -> Tensor:
     return x[torch.cat(rows)]
 
 
-class GaussianMixture(Model):
+class GaussianMixture(Generative):
     """A mixture of Gaussians: a density, a sampler and, with classes, a classifier.
 
     Args:
@@ -231,17 +231,8 @@ class GaussianMixture(Model):
         self.check_test(test)
         return (self.predict(test.values) == test.y).float().mean().item()
 
-    @torch.no_grad()
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape).
-
-        Args:
-            n: how many, at least 1.
-            label: one label or (n,) labels for a mixture with classes; refused by the others.
-            rng: on the model's device.
-        """
-        check_device(rng, self.device, "model")
-        labels = self.labels_for(n, label)
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """A component for each row, then a draw from it."""
         log_pi = clamp(self.log_pi.expand(n, -1), labels, self.owner)
         which = torch.multinomial(log_pi.softmax(1), 1, generator=rng).squeeze(1)
         x = normal((n, self.mu.shape[1]), rng).to(self.mu)

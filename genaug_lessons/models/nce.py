@@ -8,7 +8,8 @@ and a classifier that must use it: the logit for "x is data, not noise" is log p
 log nu, where p_n is the noise's density and nu the number of noise examples to each of data. What
 classifies best has p = the data's density and log Z its true value: nothing is integrated.
 
-The critic of a GAN is the same classifier with a free logit; InfoNCE asks which of K is the one.
+The discriminator of a GAN is the same classifier with a free logit; InfoNCE asks which of K is the
+one.
 
 Source: Gutmann & Hyvarinen 2012, JMLR 13. InfoNCE: van den Oord, Li & Vinyals 2018,
 arXiv:1807.03748.
@@ -72,7 +73,7 @@ def nce_loss(data: Tensor, noise: Tensor) -> Tensor:
     """-mean log h(x) - nu mean log(1 - h(y)), a scalar in nats per example of data.
 
     h = sigmoid(log p - log p_n - log nu) is the probability that an example is of the data, and
-    nu = M / B. With nu = 1 it is the loss of a GAN's critic.
+    nu = M / B. With nu = 1 it is the loss of a GAN's discriminator.
 
     Args:
         data: (B,) log p - log p_n at the examples of the data.
@@ -85,14 +86,14 @@ def nce_loss(data: Tensor, noise: Tensor) -> Tensor:
     return F.softplus(-real).mean() + nu * F.softplus(fake).mean()
 
 
-def critic_log_density(logits: Tensor, log_noise: Tensor, *, ratio: float = 1.0) -> Tensor:
-    """The log density that a critic knows, (B,): logit + log p_n + log nu.
+def discriminator_log_density(logits: Tensor, log_noise: Tensor, *, ratio: float = 1.0) -> Tensor:
+    """The log density that a discriminator knows, (B,): logit + log p_n + log nu.
 
-    For the best critic it is that of the data, exactly; for any other it need not sum to 1.
+    For the best discriminator it is that of the data, exactly; for any other it need not sum to 1.
 
     Args:
-        logits: (B,) the critic's, for "x is data, not noise".
-        log_noise: (B,) log p_n of what the critic learnt to tell the data from.
+        logits: (B,) the discriminator's, for "x is data, not noise".
+        log_noise: (B,) log p_n of what the discriminator learnt to tell the data from.
         ratio: nu, how many of these it saw to each example of data, above 0.
 
     Source: Goodfellow et al. 2014, arXiv:1406.2661, proposition 1, solved for p.

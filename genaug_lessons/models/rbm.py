@@ -27,8 +27,8 @@ from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Model
-from genaug_lessons.random import bernoulli, check_device, normal
+from genaug_lessons.model import Generative
+from genaug_lessons.random import bernoulli, normal
 from genaug_lessons.typed import check_types
 
 START_STD = 0.01  # of the first weights; biases start at 0
@@ -40,7 +40,7 @@ def softplus(x: Tensor) -> Tensor:
     return F.softplus(x, threshold=40)
 
 
-class RBM(Model):
+class RBM(Generative):
     """A restricted Boltzmann machine.
 
     Args:
@@ -177,7 +177,6 @@ class RBM(Model):
             v = self.draw_visible(self.draw_hidden(v, rng), rng, label)
             yield v
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -198,8 +197,13 @@ class RBM(Model):
             gibbs_steps: length of the chain, at least 1; the longer, the closer to the model.
             rng: on the model's device.
         """
-        check_device(rng, self.device, "model")
-        gibbs_steps, labels = count("gibbs_steps", gibbs_steps), self.labels_for(n, label)
+        gibbs_steps = count("gibbs_steps", gibbs_steps)
+        return self._checked_sample(n, label, rng, gibbs_steps=gibbs_steps)
+
+    def _sample(
+        self, n: int, labels: Tensor | None, rng: torch.Generator, *, gibbs_steps: int
+    ) -> Tensor:
+        """The mean of the visible units at the end of a chain for each row."""
         v = self.to_visible(self._noise(n, rng), labels)
         clamp_label = self.classes is not None
         chain = self.gibbs_chain(v, clamp_label=clamp_label, rng=rng)
@@ -256,7 +260,7 @@ class ContrastiveUpdate:
     @torch.no_grad()
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         model = self.model
-        v = model.draw_data(batch.x, None if model.classes is None else batch.y, rng)
+        v = model.draw_data(batch.x, model.label_of(batch), rng)
         h = self._start(v, rng)
         for _ in range(self.gibbs_steps - 1):
             h = model.draw_hidden(model.draw_visible(h, rng), rng)

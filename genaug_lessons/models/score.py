@@ -28,10 +28,10 @@ from torch import Tensor
 
 from genaug_lessons.checks import choice, counts, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Model, Objective
+from genaug_lessons.model import Generative, Model, Objective, default_support
 from genaug_lessons.models.langevin import annealed_langevin, check_levels
 from genaug_lessons.nn import mlp
-from genaug_lessons.random import check_device, normal
+from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
 Score = Callable[[Tensor], Tensor]
@@ -130,7 +130,7 @@ def _divergence(s: Tensor, x: Tensor) -> Tensor:
     return sum(_curvature(s, x, axis.expand_as(s)) for axis in axes)
 
 
-class ScoreNetwork(Model):
+class ScoreNetwork(Generative):
     """A dense network that knows the score of the data smoothed by noise of several levels.
 
     Args:
@@ -162,13 +162,9 @@ class ScoreNetwork(Model):
         support: str | None = None,
         rng: torch.Generator,
     ):
-        super().__init__(shape, classes=classes)
-        pictures = len(self.shape) == 3
+        super().__init__(shape, classes=classes, support=default_support(shape, support))
         self.sigmas, hidden = check_levels(sigmas), counts("hidden", hidden)
         self.objective = choice("objective", objective, OBJECTIVES)
-        self.support = choice(
-            "support", support or ("unit" if pictures else "real"), ("unit", "real")
-        )
         levels = torch.tensor(self.sigmas, device=rng.device)
         self.register_buffer("levels", levels, persistent=False)
         size = math.prod(self.shape)
@@ -196,7 +192,7 @@ class ScoreNetwork(Model):
         """
 
         def loss(batch: Batch, rng: torch.Generator) -> Tensor:
-            x, label = batch.x, None if self.classes is None else batch.y
+            x, label = batch.x, self.label_of(batch)
             count, size = len(self.levels), (len(x),)
             which = torch.randint(count, size, generator=rng, device=rng.device)
             sigma = self.levels[which]
@@ -227,7 +223,6 @@ class ScoreNetwork(Model):
             return sliced_score_loss(score, x + spread * noise, directions)
         return implicit_score_loss(score, x + spread * noise)
 
-    @torch.no_grad()
     def sample(
         self,
         n: int,
@@ -251,15 +246,24 @@ class ScoreNetwork(Model):
 
         Source: Song & Ermon 2019, algorithm 1; the last step: Song & Ermon 2020, arXiv:2006.09011.
         """
-        check_device(rng, self.device, "model")
-        labels = self.labels_for(n, label)
+        return self._checked_sample(n, label, rng, steps=steps, step_size=step_size)
+
+    def _sample(
+        self,
+        n: int,
+        labels: Tensor | None,
+        rng: torch.Generator,
+        *,
+        steps: int,
+        step_size: float,
+    ) -> Tensor:
+        """Chains through the levels, then the step that takes the noise off."""
 
         def score(x: Tensor, sigma: float) -> Tensor:
             return self.score(x, sigma, labels)
 
         x = self.sigmas[0] * normal((n, *self.shape), rng)
-        settings = {"step_size": step_size, "steps": steps, "rng": rng}
-        chain = annealed_langevin(score, x, self.sigmas, **settings)
+        chain = annealed_langevin(score, x, self.sigmas, step_size=step_size, steps=steps, rng=rng)
         x = deque(chain, maxlen=1).pop()
         x = x + self.sigmas[-1] ** 2 * score(x, self.sigmas[-1])
         return x.clamp(0, 1) if self.support == "unit" else x

@@ -21,9 +21,9 @@ from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, counts, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Model, Objective
+from genaug_lessons.model import Generative, Objective
 from genaug_lessons.nn import mlp
-from genaug_lessons.random import check_device, normal
+from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
 
@@ -76,7 +76,7 @@ class Elbo(NamedTuple):
         return self.log_likelihood - self.kl
 
 
-class VAE(Model):
+class VAE(Generative):
     """A variational autoencoder with dense networks.
 
     Args:
@@ -159,8 +159,7 @@ class VAE(Model):
         def negative_elbo(batch: Batch, rng: torch.Generator) -> Tensor:
             if self.classes is None or batch.labelled:
                 noise = normal((len(batch.x), self.latent), rng)
-                label = None if self.classes is None else batch.y
-                return -self.objective_bound(batch.x, label, noise).mean()
+                return -self.objective_bound(batch.x, self.label_of(batch), noise).mean()
             noise = normal((len(batch.x) * self.classes, self.latent), rng)
             bounds = self.class_bounds(batch.x, noise)
             given = bounds.gather(1, batch.y.clamp_min(0)[:, None]).squeeze(1)
@@ -169,17 +168,8 @@ class VAE(Model):
 
         return [Objective("negative ELBO", list(self.parameters()), negative_elbo)]
 
-    @torch.no_grad()
-    def sample(self, n: int, *, label: int | Tensor | None = None, rng: torch.Generator) -> Tensor:
-        """n new examples (n, *shape): the decoder's mean at z ~ N(0, I).
-
-        Args:
-            n: how many, at least 1.
-            label: one label or (n,) labels for a conditional model; refused by the others.
-            rng: on the model's device.
-        """
-        check_device(rng, self.device, "model")
-        labels = self.labels_for(n, label)
+    def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
+        """The decoder's mean at z ~ N(0, I)."""
         return self.decode(normal((n, self.latent), rng), labels)
 
     @torch.no_grad()

@@ -35,22 +35,22 @@ PLANES = {
     "islands": data.islands(),
 }
 PLAYERS = {
-    "both in turn": ("critic", "generator"),
-    "critic only": ("critic",),
+    "both in turn": ("discriminator", "generator"),
+    "discriminator only": ("discriminator",),
     "generator only": ("generator",),
 }
 PACES = {"slow motion: 2 steps a second": 2, "50 steps a second": 50, "full speed": None}
-FIELD, ARROWS = "the critic's field", "the generator's gradients"
+FIELD, ARROWS = "the discriminator's field", "the generator's gradients"
 POINTS, SHOWN = 2000, 250  # points to learn from; how many of them, and of samples, are shown
 CLOUD = 0.15  # standard deviation of a cloud of your own
-SMALL = {"latent": 8, "generator_hidden": (64, 64), "critic_hidden": (64, 64)}
+SMALL = {"latent": 8, "generator_hidden": (64, 64), "discriminator_hidden": (64, 64)}
 NOTHING_DRAWN = "no points to learn from yet: click the picture, or press Add"
 TWIN_STEPS = (0, 50, 200, 800)
 MOMENTS = f"the ring after {', '.join(map(str, TWIN_STEPS[:-1]))} and {TWIN_STEPS[-1]} steps"
 TEXT = f"game explorer: a GAN learns one of {len(PLANES)} distributions; in the still, {MOMENTS}"
 ALT = (
-    f"a GAN learns {MOMENTS}: what the critic takes for real as shading, data as dots, samples as "
-    "crosses, and arrows where the generator's loss pulls them"
+    f"a GAN learns {MOMENTS}: what the discriminator takes for real as shading, data as dots, "
+    "samples as crosses, and arrows where the generator's loss pulls them"
 )
 
 
@@ -61,7 +61,7 @@ class Game:
         plane: the distribution of the points.
         seed: of first weights, points, noise and batches.
         steps: of the game.
-        players: who moves, "critic" and "generator" or one of them.
+        players: who moves, "discriminator" and "generator" or one of them.
         **settings: of the GAN; a small one unless given.
     """
 
@@ -101,7 +101,7 @@ def twin(**arguments) -> Figure:
 
 
 class GameExplorer(LiveTraining):
-    """Data, samples, the critic's field and the generator's gradients, while the two play.
+    """Data, samples, the discriminator's field and the generator's gradients, while the two play.
 
     Args:
         seed: of a game's first weights, points, noise and batches.

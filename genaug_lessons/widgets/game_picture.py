@@ -1,10 +1,10 @@
 """The game of a GAN in the plane, drawn and put into words.
 
-The critic's field is the shading, the data are dots, the generator's samples crosses, and arrows
-show where the generator's loss pulls some of them. An arrow for a pull p is `LONGEST` times
-|p| / (|p| + `MIDDLING`) long: at any time the same pull looks the same, and none like none.
+The discriminator's field is the shading, the data are dots, the generator's samples crosses, and
+arrows show where the generator's loss pulls some of them. The arrow for a gradient g of the loss is
+`LONGEST` times |g| / (|g| + `MIDDLING`) long: the same gradient looks the same at any time.
 
-Letters: x (N, 2) real points, z (B, Z) the noise of the samples, D the critic's belief.
+Letters: x (N, 2) real points, z (B, Z) the noise of the samples, D the probability of real.
 """
 
 import copy
@@ -29,9 +29,9 @@ from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.live_figure import empty
 
 EXTENT = 3.0  # the plane is shown from -3 to 3
-SIDE = 61  # places at which the critic is asked, along each axis
+SIDE = 61  # places at which the discriminator is asked, along each axis
 ARROWS, LONGEST, MIDDLING = 40, 0.8, 0.2
-SHADES = LinearSegmentedColormap.from_list("belief", ["0.65", "0.7", "0.83", "0.95", "1.0"])
+SHADES = LinearSegmentedColormap.from_list("probability", ["0.65", "0.7", "0.83", "0.95", "1.0"])
 DATA = {  # light within, dark around: told from the samples without colour
     "color": "#003E6B",
     "markerfacecolor": "#B7DDF7",
@@ -42,11 +42,11 @@ DATA = {  # light within, dark around: told from the samples without colour
 }
 SAMPLES = {"color": "#A03000", "marker": "x", "markersize": 5, "linestyle": ""}
 HALF = {"color": "black", "linestyle": "--", "linewidth": 1.2}
-PULL = {"color": "black", "marker": r"$\rightarrow$", "markersize": 11, "linestyle": ""}
+ARROW = {"color": "black", "marker": r"$\rightarrow$", "markersize": 11, "linestyle": ""}
 LEGEND = {
     "data": DATA,
     "samples": SAMPLES,
-    "where the generator's loss pulls them": PULL,
+    "where the generator's loss pulls them": ARROW,
     "D = 1/2": HALF,
 }
 
@@ -76,7 +76,7 @@ def draw(
         model: a GAN of points in the plane.
         x: (N, 2) the data; may be none.
         z: (B, Z) the noise of the samples.
-        field: whether to show what the critic believes.
+        field: whether to show what the discriminator believes.
         arrows: whether to show where the generator is pulled.
     """
     if field:
@@ -90,24 +90,24 @@ def draw(
 
 
 def words(model: GAN, plane: PlaneMixture, x: Tensor, z: Tensor) -> str:
-    """How the game stands: what the samples cover, what the critic believes, both losses.
+    """How the game stands: what the samples cover, what the discriminator believes, both losses.
 
     A sample is on the data where the density is at least that of the sparsest hundredth of x.
     """
     fake = samples(model, z)
     level = plane.log_density(x).quantile(0.01)
     near = (plane.log_density(fake) >= level).cpu().double().mean().item()
-    beliefs = [model.belief(points).mean().item() for points in (x, fake)]
+    means = [model.probability_real(points).mean().item() for points in (x, fake)]
     with torch.no_grad():
-        real_logits, fake_logits = model.criticise(x), model.criticise(fake)
-    critic_loss, generator_loss = LOSSES[model.loss]
-    losses = critic_loss(real_logits, fake_logits).item(), generator_loss(fake_logits).item()
+        real_logits, fake_logits = model.discriminate(x), model.discriminate(fake)
+    discriminator_loss, generator_loss = LOSSES[model.loss]
+    losses = discriminator_loss(real_logits, fake_logits).item(), generator_loss(fake_logits).item()
     return "; ".join(
         [
             *_modes_in_words(plane, fake),
             f"{100 * near:.0f}% of the samples lie on the data",
-            f"mean D {beliefs[0]:.2f} on data, {beliefs[1]:.2f} on samples",
-            f"losses: critic {losses[0]:.3f}, generator {losses[1]:.3f}",
+            f"mean D {means[0]:.2f} on data, {means[1]:.2f} on samples",
+            f"losses: discriminator {losses[0]:.3f}, generator {losses[1]:.3f}",
         ]
     )
 
@@ -166,10 +166,14 @@ def surroundings(figure: Figure, scale: tuple[float, float, float, float]) -> No
 def _draw_field(axes: Axes, model: GAN) -> None:
     ticks = torch.linspace(-EXTENT, EXTENT, SIDE, device=model.device)
     up, across = torch.meshgrid(ticks, ticks, indexing="ij")
-    belief = model.belief(torch.stack([across, up], dim=-1).flatten(0, 1)).view(SIDE, SIDE).cpu()
+    real = (
+        model.probability_real(torch.stack([across, up], dim=-1).flatten(0, 1))
+        .view(SIDE, SIDE)
+        .cpu()
+    )
     edge = EXTENT * SIDE / (SIDE - 1)  # the outer pixels are centred on the limits
     axes.imshow(
-        belief.numpy(),
+        real.numpy(),
         origin="lower",
         extent=(-edge, edge, -edge, edge),
         cmap=SHADES,
@@ -178,18 +182,18 @@ def _draw_field(axes: Axes, model: GAN) -> None:
         interpolation="bilinear",
         aspect="auto",
     )
-    if belief.min() < 0.5 < belief.max():
+    if real.min() < 0.5 < real.max():
         look = {"colors": HALF["color"], "linewidths": HALF["linewidth"]}
-        line = (ticks.cpu().numpy(), ticks.cpu().numpy(), belief.numpy())
+        line = (ticks.cpu().numpy(), ticks.cpu().numpy(), real.numpy())
         axes.contour(*line, levels=[0.5], linestyles=HALF["linestyle"], **look)
 
 
 def _draw_arrows(axes: Axes, model: GAN, fake: Tensor) -> None:
-    pull = model.pull(fake)
-    pull = LONGEST * pull / (MIDDLING + pull.norm(dim=-1, keepdim=True))
-    starts, steps = fake.cpu().numpy().T, pull.cpu().numpy().T
+    downhill = model.descent_direction(fake)
+    downhill = LONGEST * downhill / (MIDDLING + downhill.norm(dim=-1, keepdim=True))
+    starts, steps = fake.cpu().numpy().T, downhill.cpu().numpy().T
     axes.quiver(
-        *starts, *steps, angles="xy", scale_units="xy", scale=1, width=0.004, color=PULL["color"]
+        *starts, *steps, angles="xy", scale_units="xy", scale=1, width=0.004, color=ARROW["color"]
     )
 
 
