@@ -43,7 +43,7 @@ class Copies:
     def keep(self, index: int, lengths: Mapping[str, int]) -> None:
         """Copy the present state."""
         model = {name: value.clone() for name, value in self.model.state_dict().items()}
-        update = deepcopy(getattr(self.update, "state_dict", dict)())
+        update = deepcopy(self.update.state_dict())
         self.kept.append(Copy(index, lengths, model, update))
         now = time.perf_counter()
         self.due_at = now + (now - self.begun) / SHARE

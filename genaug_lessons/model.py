@@ -2,13 +2,12 @@
 
 Gradient families list their `objectives()`, and `GradientUpdate` turns these into updates. A
 family with a way of its own (a full pass of EM, a chain of samples) returns its own from
-`updater()`: any function of a batch and an rng, with `names` and `set_rates` where it has learning
-rates, and `state_dict` and `load_state_dict` where it remembers anything between updates, as
-torch's optimisers do. Nothing here knows how often an update is made: `training.py` iterates.
+`updater()`: an `Update` of its own. Nothing here knows how often an update is made: `training.py`
+iterates.
 """
 
 import warnings
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 import torch
@@ -20,8 +19,6 @@ from genaug_lessons.data import Batch, Dataset, Source, refuse_leaks
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
-Update = Callable[[Batch, torch.Generator], dict[str, Tensor]]
-
 
 class Objective(NamedTuple):
     """A scalar loss and the only parameters it may move.
@@ -32,6 +29,35 @@ class Objective(NamedTuple):
     name: str
     parameters: list[nn.Parameter]
     loss: Callable[[Batch, torch.Generator], Tensor]
+
+
+class Update:
+    """What makes one update of a model: called with a batch and an rng, it returns the losses.
+
+    A family with a way of its own says so in `__call__`, and has the rest where it needs it. One
+    update may hold another, to do something before or after it.
+
+    Attributes:
+        names: what has a learning rate of its own; nothing unless a family says otherwise.
+        batches_per_update: how many batches of `batch_size` rows one update is handed, as one.
+    """
+
+    names: Sequence[str] = ()
+    batches_per_update = 1
+
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        """Change the model; return loss name -> scalar tensor, as it was before the change."""
+        raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
+
+    def set_rates(self, rates: Mapping[str, float]) -> None:
+        """Use these learning rates, name -> rate, in the next update."""
+
+    def state_dict(self) -> dict:
+        """What is remembered between updates, as of torch's optimisers; {} for nothing."""
+        return {}
+
+    def load_state_dict(self, state: Mapping) -> None:
+        """Remember this instead."""
 
 
 class Model(nn.Module):
@@ -254,21 +280,16 @@ def check_shape(shape: int | tuple[int, ...]) -> tuple[int, ...]:
     return sizes
 
 
-class GradientUpdate:
+class GradientUpdate(Update):
     """One update of gradient families: each objective takes a step of Adam on its parameters.
 
     Frozen parameters, those with `requires_grad=False`, stay as they are.
-
-    Attributes:
-        batches_per_update: how many batches of `batch_size` rows one update is handed, as one.
 
     Raises:
         ValueError: every parameter is frozen.
 
     Source: Loshchilov & Hutter 2019, arXiv:1711.05101 (AdamW; Adam where weight_decay is 0).
     """
-
-    batches_per_update = 1
 
     def __init__(
         self,

@@ -261,9 +261,9 @@ def training_steps(
     batch_size = settings.pop("batch_size", None)
     update = model.updater(**settings)
     if batch_size is not None:
-        batch_size *= getattr(update, "batches_per_update", 1)
+        batch_size *= update.batches_per_update
     batches = partial(data.batches, batch_size, rng)
-    rates = dict.fromkeys(getattr(update, "names", ()), settings.get("lr"))
+    rates = dict.fromkeys(update.names, settings.get("lr"))
     return Training(
         model, steps, rates, schedule, update, batches, rng, monitors, monitor_every, data.ids
     )

@@ -23,7 +23,8 @@ from kinds import (
 from torch import nn
 
 from genaug_lessons import data, progress
-from genaug_lessons.model import GradientUpdate, Model, Objective
+from genaug_lessons.model import GradientUpdate, Model, Objective, Update
+from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit, training_steps
 
@@ -307,7 +308,7 @@ def test_a_cosine_schedule_falls_from_the_whole_rate_to_nothing():
 
 
 class Counting(Model):
-    """A model whose updates are a plain function; it keeps the batches it got."""
+    """A model with updates of its own, without a learning rate; it keeps the batches it got."""
 
     defaults = {}
 
@@ -317,11 +318,73 @@ class Counting(Model):
         self.to(generator(0).device)
 
     def updater(self):
-        return self.count
+        return CountingUpdate(self.batches)
 
-    def count(self, batch, rng):
-        self.batches.append(batch)
+
+class CountingUpdate(Update):
+    def __init__(self, batches):
+        self.batches_handed = batches
+
+    def __call__(self, batch, rng):
+        self.batches_handed.append(batch)
         return {"rows": torch.tensor(len(batch.x))}
+
+
+class AveragedUpdate(Update):
+    """Any update, and an average of the weights that it leaves behind (EMA)."""
+
+    def __init__(self, update, model, decay):
+        self.update, self.model, self.decay = update, model, decay
+        self.names, self.batches_per_update = update.names, update.batches_per_update
+        self.average = [weight.detach().clone() for weight in model.parameters()]
+
+    def __call__(self, batch, rng):
+        losses = self.update(batch, rng)
+        for mean, weight in zip(self.average, self.model.parameters(), strict=True):
+            mean.lerp_(weight.detach(), 1 - self.decay)
+        return losses
+
+    def set_rates(self, rates):
+        self.update.set_rates(rates)
+
+    def state_dict(self):
+        return {"update": self.update.state_dict(), "average": self.average}
+
+    def load_state_dict(self, state):
+        self.update.load_state_dict(state["update"])
+        self.average = state["average"]
+
+
+class AveragedVAE(VAE):
+    def updater(self, **settings):
+        return AveragedUpdate(super().updater(**settings), self, decay=0.75)
+
+
+def test_an_average_of_the_weights_is_an_update_around_another():
+    model, alone = (
+        kind((1, 8, 8), hidden=(8,), latent=2, rng=generator(0)) for kind in (AveragedVAE, VAE)
+    )
+    training, path = steps(model, split().pool, 4), [weights(model)]
+    for _ in training:
+        path.append(weights(model))
+    run(alone, split().pool, 4)
+    assert moved(model, weights(alone)) == set()
+    shares = [0.75**4, *(0.25 * 0.75 ** (3 - step) for step in range(4))]
+    for mean, name in zip(training.update.average, path[0], strict=True):
+        expected = sum(share * each[name] for share, each in zip(shares, path, strict=True))
+        torch.testing.assert_close(mean, expected)
+
+
+def test_a_training_that_goes_back_takes_the_average_with_it():
+    model = AveragedVAE((1, 8, 8), hidden=(8,), latent=2, rng=generator(0))
+    training = steps(model, split().pool, 9)
+    next(training)
+    kept = [mean.clone() for mean in training.update.average]
+    training.copies.keep(training.index, {})
+    next(training)
+    assert not all(map(torch.equal, kept, training.update.average))
+    training.copies.restore()
+    assert all(map(torch.equal, kept, training.update.average))
 
 
 def test_a_family_without_a_batch_size_gets_all_rows_as_they_stand_in_every_update():

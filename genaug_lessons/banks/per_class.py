@@ -45,10 +45,10 @@ class PerClass(Generative):
         return x
 
 
-class _PerClassUpdate:
+class _PerClassUpdate(Update):
     def __init__(self, updates: list[Update]):
         self.updates = updates
-        self.batches_per_update = getattr(updates[0], "batches_per_update", 1)
+        self.batches_per_update = updates[0].batches_per_update
 
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         losses = {}
@@ -61,14 +61,14 @@ class _PerClassUpdate:
 
     @property
     def names(self) -> list[str]:
-        return getattr(self.updates[0], "names", [])
+        return list(self.updates[0].names)
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         for update in self.updates:
             update.set_rates(rates)
 
     def state_dict(self) -> dict[int, dict]:
-        states = (getattr(update, "state_dict", dict)() for update in self.updates)
+        states = (update.state_dict() for update in self.updates)
         return {label: state for label, state in enumerate(states) if state}
 
     def load_state_dict(self, state: Mapping[int, dict]) -> None:

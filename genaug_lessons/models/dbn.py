@@ -26,7 +26,7 @@ from torch.nn.utils import skip_init
 
 from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Source
-from genaug_lessons.model import Generative
+from genaug_lessons.model import Generative, Update
 from genaug_lessons.models.rbm import GAP, RBM
 from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
 from genaug_lessons.nn import Net
@@ -185,7 +185,7 @@ class DBN(Generative):
         return total / draws
 
 
-class StackUpdate:
+class StackUpdate(Update):
     """One update of each of some layers, on what the layers below draw from the batch.
 
     Source: Hinton et al. 2006, Neural Computation 18(7).

@@ -171,8 +171,8 @@ class GaussianMixture(Generative):
             )
 
     def updater(self) -> Update:
-        """A pass of EM: no learning rate, no batches."""
-        return self.em_step
+        """A pass of EM over all rows."""
+        return EMUpdate(self)
 
     def em_step(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Update the parameters by EM and shrinkage; the loss, per row, is that before the step."""
@@ -243,6 +243,16 @@ class GaussianMixture(Generative):
 
     def _rows(self, x: Tensor) -> Tensor:
         return x.flatten(1).to(self.mu)
+
+
+class EMUpdate(Update):
+    """One pass of EM; it has no learning rate and remembers nothing."""
+
+    def __init__(self, model: GaussianMixture):
+        self.model = model
+
+    def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
+        return self.model.em_step(batch, rng)
 
 
 check_types(__name__)

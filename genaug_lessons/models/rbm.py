@@ -27,7 +27,7 @@ from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Generative
+from genaug_lessons.model import Generative, Update
 from genaug_lessons.random import bernoulli, normal
 from genaug_lessons.typed import check_types
 
@@ -225,7 +225,7 @@ class RBM(Generative):
         return v[:, : self.size], v[:, self.size :]
 
 
-class ContrastiveUpdate:
+class ContrastiveUpdate(Update):
     """One update of CD-k or persistent CD: uphill by data statistics less chain statistics.
 
     Momentum carries on a share of the update before; weight decay shrinks W, not the biases.
