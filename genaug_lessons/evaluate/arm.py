@@ -4,7 +4,6 @@ An arm is the smallest part of a study that runs by itself: the classifiers of i
 stacked model, whose batches and dropout come from one stream of chance.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -18,6 +17,7 @@ from genaug_lessons.checks import probability
 from genaug_lessons.data import Dataset, Source, Split, refuse_leaks
 from genaug_lessons.data.splits import check_labels_per_class
 from genaug_lessons.ensemble import Ensemble, Loss, StackedData
+from genaug_lessons.evaluate.sharing import clock
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator, spawn
 from genaug_lessons.training import training_steps
@@ -109,7 +109,7 @@ def run_arm(
             one number for each example.
         Leak: a bank or a start has seen rows of the test half.
     """
-    begun = time.process_time()
+    begun = clock()
     labelled, test = StackedData([part.labelled for part in splits]), splits[0].test
     source = _source(arm, splits, labelled, tick)
     refuse_leaks(source.ids, test, f"arm {arm.name!r}")
@@ -130,7 +130,7 @@ def run_arm(
     )
     for _ in training:
         pass
-    return ArmResult(ensemble, time.process_time() - begun)
+    return ArmResult(ensemble, clock() - begun)
 
 
 def _source(
