@@ -659,8 +659,14 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "transform": augment.Noise(),
                 "share": 0.5,
                 "start": None,
+                "loss": None,
             },
         ),
+        lambda: (evaluate.Score, {"name": "s", "function": len, "better": "lower"}),
+        lambda: (evaluate.recall, {"label": 1}),
+        lambda: (evaluate.average_precision, {"label": 1}),
+        lambda: (evaluate.expected_cost, {"costs": [[0.0, 1.0], [2.0, 0.0]]}),
+        lambda: (evaluate.once_per_repeat, {"function": len}),
         lambda: (evaluate.Arm.duplicates, {"share": 0.5}),
         lambda: (evaluate.Arm.more_labels, {"labels_per_class": 3, "share": 0.5}),
         lambda: (
@@ -669,6 +675,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "arms": [arm()],
                 "data": data.digits(),
                 **STUDY,
+                "score": evaluate.accuracy,
                 "make_classifier": small_classifier,
                 "show_progress": False,
                 "batch_size": 4,
@@ -705,7 +712,10 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         ),
         lambda: (plots.samples, {"points": {"a": rows(3)}, "axes": ("x", "y")}),
         lambda: (plots.layers, {"networks": {"a": "v <- h"}}),
-        lambda: (plots.forest, {"effects": {"a": (1.0, 0.5, 1.5)}, "xlabel": "x"}),
+        lambda: (
+            plots.forest,
+            {"effects": {"a": (1.0, 0.5, 1.5)}, "xlabel": "x", "digits": 1},
+        ),
     ],
     "widgets": [
         lambda: (

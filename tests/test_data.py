@@ -270,6 +270,20 @@ def test_draws_are_nested_and_repeatable_and_differ():
     assert numbers(again.labelled) != numbers(split(1).with_labels(3))
 
 
+def test_each_class_may_have_a_number_of_labels_of_its_own_nested_in_the_same_draw():
+    wanted = [7, 5, 1, 9, 2, 5, 5, 5, 5, 3]
+    few, even = (data.split(data.digits(), labels_per_class=n, repeat=2) for n in (wanted, 5))
+    assert few.labelled.y.bincount().tolist() == wanted
+    for label, n in enumerate(wanted):
+        mine, fives = (part.labelled[part.labelled.y == label].ids for part in (few, even))
+        assert torch.equal(mine[: min(n, 5)], fives[: min(n, 5)])
+    more = few.with_labels(torch.tensor(wanted) + 2)
+    assert numbers(few.labelled) < numbers(more)
+    assert more.y.bincount().tolist() == [n + 2 for n in wanted]
+    assert len(few.pool) + sum(wanted) == len(few.candidates)
+    assert numbers(few.with_labels([5] * 10)) == numbers(even.labelled)
+
+
 def test_every_training_row_is_as_likely_to_be_labelled():
     draws, few = 300, rows(20)  # 5 of each class are in the training half
     train = numbers(data.halves(few)[0])

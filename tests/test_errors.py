@@ -129,7 +129,22 @@ DATA = {
     "a label too low": (lambda: Dataset(X, Y - 2, 2), "y must hold labels from 0 .* from -2 to -1"),
     "ids of another length": (lambda: Dataset(X, ids=Y[:2]), r"ids must hold one id per row.*\(2,"),
     "labels_per_class of 0": (lambda: cut(0), "labels_per_class must be an integer .* got 0"),
-    "half a label": (lambda: cut(0.5), "labels_per_class must be an integer, got 0.5"),
+    "half a label": (
+        lambda: cut(0.5),
+        "labels_per_class must be an integer or a sequence of integers, got 0.5",
+    ),
+    "no label of one class": (
+        lambda: cut([5] * 9 + [0]),
+        "labels_per_class must hold integers of at least 1, got .*0",
+    ),
+    "labels of some classes only": (
+        lambda: cut([5, 5, 2]),
+        "labels_per_class must be one number or one for each of the 10 classes, got 3",
+    ),
+    "more labels than rows of one class": (
+        lambda: cut([1] * 8 + [88, 1]),
+        "labels_per_class must not exceed .* asked for 88, class 8 has 87",
+    ),
     "more labels than rows": (
         lambda: cut(88),
         "labels_per_class must not exceed .* asked for 88, class 8 has 87",

@@ -703,6 +703,17 @@ def test_development_studies_leave_the_test_half_alone():
     assert found.question.endswith(f"scored on {len(seen[0].test)} development rows")
 
 
+def test_classes_may_have_labels_of_unequal_number():
+    arms = [Arm.duplicates(), Arm.more_labels([20, 4])]
+    found = study(arms, data=toy(), **{**TOY, "steps": 1, "labels_per_class": (10, 2)})
+    assert found.question.startswith("10, 2 labels of the classes, 12 repeats, 1 steps, scored")
+    assert [*found.accuracies] == ["none", "duplicates", "20, 4 real labels of the classes"]
+    seen = found.classifiers["none"].seen
+    known = split(toy(), labels_per_class=1).candidates
+    counts = known.y[torch.isin(known.ids, seen)].bincount()
+    assert counts[0] > 2 * counts[1]
+
+
 def test_train_and_test_can_come_apart():
     train, test = toy(80, seed=1), toy(50, seed=2)
     found = study([Arm.duplicates()], data=(train, test), **{**TOY, "steps": 1})

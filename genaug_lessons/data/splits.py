@@ -1,11 +1,12 @@
 """Splits for honest studies: a fixed test half, nested draws of labels, the rest without labels."""
 
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import count
+from genaug_lessons.checks import count, counts
 from genaug_lessons.data.dataset import UNLABELLED, Dataset, Leak, as_float
 from genaug_lessons.typed import check_types
 
@@ -17,7 +18,7 @@ class Split:
     """One repeat of a study.
 
     Attributes:
-        labelled: `labels_per_class` labelled rows of each class.
+        labelled: `labels_per_class` labelled rows of each class, or as many as it says of each.
         test: rows to score on; training refuses them.
         candidates: all training rows with their labels, of which `labelled` was drawn.
         repeat: its number.
@@ -34,9 +35,9 @@ class Split:
         rest = self.candidates[~torch.isin(self.candidates.ids, self.labelled.ids)]
         return replace(rest, y=torch.full_like(rest.y, UNLABELLED))
 
-    def with_labels(self, labels_per_class: int) -> Dataset:
+    def with_labels(self, labels_per_class: int | Sequence[int]) -> Dataset:
         """The same repeat with more (or fewer) labels: nested, so it contains this one."""
-        labels_per_class = count("labels_per_class", labels_per_class)
+        labels_per_class = check_labels_per_class(labels_per_class)
         return _labelled(self.candidates, labels_per_class, self.repeat)
 
 
@@ -44,7 +45,7 @@ def split(
     dataset: Dataset,
     test: Dataset | None = None,
     *,
-    labels_per_class: int,
+    labels_per_class: int | Sequence[int],
     repeat: int = 0,
     development: bool = False,
 ) -> Split:
@@ -56,17 +57,19 @@ def split(
     Args:
         dataset: labelled rows. Without `test`, half of them (stratified, always the same) is it.
         test: rows to score on, for data sets that bring their own.
-        labels_per_class: labelled rows of each class; draws of 5 are contained in draws of 10.
+        labels_per_class: labelled rows of each class, one number for all or one for each (a rare
+            class); draws of 5 are contained in draws of 10, class by class.
         repeat: which repeat of a study; each draws other labelled rows.
         development: score on training rows instead and leave the test half alone. Settings are
             chosen on development repeats, results are reported on the others.
 
     Raises:
-        ValueError: fewer rows of a class than labels asked for, or a class without rows; a `test`
-            that does not look like `dataset` or has unlabelled rows.
+        ValueError: fewer rows of a class than labels asked for, or a class without rows; numbers
+            for more or fewer classes than there are; a `test` that does not look like `dataset` or
+            has unlabelled rows.
         Leak: all rows of `dataset` are in `test`.
     """
-    labels_per_class = count("labels_per_class", labels_per_class)
+    labels_per_class = check_labels_per_class(labels_per_class)
     repeat = count("repeat", repeat, 0)
     _check_real(dataset)
     if test is None:
@@ -160,15 +163,31 @@ def _first_copies(dataset: Dataset) -> Tensor:
     return torch.full_like(rows, len(rows)).scatter_reduce(0, group, rows, "amin")[group]
 
 
-def _labelled(dataset: Dataset, labels_per_class: int, repeat: int) -> Dataset:
+def check_labels_per_class(labels_per_class: int | Sequence[int]) -> int | tuple[int, ...]:
+    """One integer of at least 1 for all classes, or one for each class."""
+    several = isinstance(labels_per_class, Iterable) and getattr(labels_per_class, "ndim", 1)
+    check = counts if several else count
+    return check("labels_per_class", labels_per_class)
+
+
+def _labelled(dataset: Dataset, labels_per_class: int | tuple[int, ...], repeat: int) -> Dataset:
     rows = _by_class(dataset, torch.Generator().manual_seed(repeat))
-    fewest, label = min((len(order), label) for label, order in enumerate(rows))
-    if fewest < labels_per_class:
+    wanted = labels_per_class
+    if isinstance(wanted, int):
+        wanted = (wanted,) * len(rows)
+    if len(wanted) != len(rows):
+        raise ValueError(
+            f"labels_per_class must be one number or one for each of the {len(rows)} classes, "
+            f"got {len(wanted)}"
+        )
+    asked = zip(rows, wanted, strict=True)
+    spare, label = min((len(order) - n, label) for label, (order, n) in enumerate(asked))
+    if spare < 0:
         raise ValueError(
             "labels_per_class must not exceed the rows of any class outside the test half: "
-            f"asked for {labels_per_class}, class {label} has {fewest}"
+            f"asked for {wanted[label]}, class {label} has {len(rows[label])}"
         )
-    chosen = torch.cat([order[:labels_per_class] for order in rows])
+    chosen = torch.cat([order[:n] for order, n in zip(rows, wanted, strict=True)])
     return dataset[chosen.to(dataset.device)]
 
 

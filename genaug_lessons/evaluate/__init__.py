@@ -19,12 +19,14 @@ from genaug_lessons.evaluate.scores import (
     expected_cost,
     recall,
 )
+from genaug_lessons.evaluate.sharing import OncePerRepeat, once_per_repeat
 from genaug_lessons.evaluate.study import Study, study
 
 __all__ = [
     "Arm",
     "ArmResult",
     "Estimate",
+    "OncePerRepeat",
     "Score",
     "Study",
     "accuracy",
@@ -39,6 +41,7 @@ __all__ = [
     "mode_shares",
     "modes_covered",
     "nearest_distance",
+    "once_per_repeat",
     "paired_gain",
     "recall",
     "run_arm",

@@ -4,7 +4,6 @@ An arm is the smallest part of a study that runs by itself: the classifiers of i
 stacked model, whose batches and dropout come from one stream of chance.
 """
 
-import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -14,9 +13,11 @@ import torch
 
 from genaug_lessons.augment import Augmented, as_transform
 from genaug_lessons.augment.policy import Change
-from genaug_lessons.checks import count, probability
+from genaug_lessons.checks import probability
 from genaug_lessons.data import Dataset, Source, Split, refuse_leaks
+from genaug_lessons.data.splits import check_labels_per_class
 from genaug_lessons.ensemble import Ensemble, Loss, StackedData
+from genaug_lessons.evaluate.sharing import clock
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.random import generator, spawn
 from genaug_lessons.training import training_steps
@@ -61,11 +62,19 @@ class Arm:
         return cls("duplicates", bank=_labelled_rows, share=share)
 
     @classmethod
-    def more_labels(cls, labels_per_class: int, share: float = 0.8) -> "Arm":
+    def more_labels(cls, labels_per_class: int | Sequence[int], share: float = 0.8) -> "Arm":
         """What collecting more real labels would buy: the bank is a larger draw of them."""
-        labels_per_class = count("labels_per_class", labels_per_class)
+        labels_per_class = check_labels_per_class(labels_per_class)
         bank = partial(_more_rows, labels_per_class=labels_per_class)
-        return cls(f"{labels_per_class} real labels a class", bank=bank, share=share)
+        return cls(labels_in_words(labels_per_class, "real labels"), bank=bank, share=share)
+
+
+def labels_in_words(labels_per_class: int | Sequence[int], what: str = "labels") -> str:
+    """How many labels: "5 labels a class", or "20, 20, 2 labels of the classes"."""
+    labels_per_class = check_labels_per_class(labels_per_class)
+    if isinstance(labels_per_class, int):
+        return f"{labels_per_class} {what} a class"
+    return f"{', '.join(map(str, labels_per_class))} {what} of the classes"
 
 
 class ArmResult(NamedTuple):
@@ -100,7 +109,7 @@ def run_arm(
             one number for each example.
         Leak: a bank or a start has seen rows of the test half.
     """
-    begun = time.process_time()
+    begun = clock()
     labelled, test = StackedData([part.labelled for part in splits]), splits[0].test
     source = _source(arm, splits, labelled, tick)
     refuse_leaks(source.ids, test, f"arm {arm.name!r}")
@@ -121,7 +130,7 @@ def run_arm(
     )
     for _ in training:
         pass
-    return ArmResult(ensemble, time.process_time() - begun)
+    return ArmResult(ensemble, clock() - begun)
 
 
 def _source(
@@ -147,7 +156,9 @@ def _labelled_rows(split: Split, _: torch.Generator) -> Dataset:  # a lambda cou
     return split.labelled
 
 
-def _more_rows(split: Split, _: torch.Generator, *, labels_per_class: int) -> Dataset:
+def _more_rows(
+    split: Split, _: torch.Generator, *, labels_per_class: int | tuple[int, ...]
+) -> Dataset:
     return split.with_labels(labels_per_class)
 
 

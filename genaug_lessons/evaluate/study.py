@@ -16,7 +16,7 @@ from genaug_lessons.augment import Augmented
 from genaug_lessons.checks import count
 from genaug_lessons.data import Dataset, digits, split
 from genaug_lessons.ensemble import Ensemble, StackedData
-from genaug_lessons.evaluate.arm import Arm
+from genaug_lessons.evaluate.arm import Arm, labels_in_words
 from genaug_lessons.evaluate.estimate import Estimate, estimate, paired_gain
 from genaug_lessons.evaluate.scores import Score, accuracy
 from genaug_lessons.evaluate.spread import run_arms
@@ -134,7 +134,7 @@ def study(
     *,
     data: tuple[Dataset, Dataset] | Dataset | None = None,
     repeats: int = 12,
-    labels_per_class: int = 5,
+    labels_per_class: int | Sequence[int] = 5,
     steps: int = 1200,
     first_repeat: int = 0,
     development: bool = False,
@@ -149,7 +149,7 @@ def study(
         arms: what to compare; names must differ.
         data: a data set, or (train, test); the embedded digits by default.
         repeats: at least 2. 12 give intervals of about +-0.5 to 0.9 points on digits.
-        labels_per_class: labelled rows of each class in every repeat.
+        labels_per_class: labelled rows of each class in every repeat, one number or one a class.
         steps: updates of every classifier. Below about 1200, strong augmentation is judged
             before it has had time to work.
         first_repeat: number of the first repeat; other numbers repeat the study on other rows.
@@ -191,7 +191,7 @@ def study(
     where = "development rows" if development else "test rows"
     by = "" if score == accuracy else f"by {score.name} "
     question = (
-        f"{labels_per_class} labels a class, {repeats} repeats, {steps} steps, "
+        f"{labels_in_words(labels_per_class)}, {repeats} repeats, {steps} steps, "
         f"scored {by}on {len(test)} {where}"
     )
     return Study(scores, seconds, classifiers, question, score)
