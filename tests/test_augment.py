@@ -29,7 +29,9 @@ from genaug_lessons.augment import (
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.ensemble import StackedData
 from genaug_lessons.model import Model
+from genaug_lessons.models.likelihoods import Gaussian
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
@@ -409,15 +411,15 @@ def test_a_bank_without_bounds_makes_the_mixture_unbounded():
 @pytest.fixture
 def per_class():
     rng = cpu()
-    settings = dict(hidden=(), latent=1, likelihood="gaussian", rng=rng)
+    settings = dict(network=Dense(), latent=1, likelihood=Gaussian(), rng=rng)
     return PerClass(lambda: VAE(2, **settings), classes=3)
 
 
 def test_samples_of_a_label_come_from_its_own_model(per_class):
     with torch.no_grad():
         for value, model in enumerate(per_class.models):
-            model.decoder[-1].weight.zero_()
-            model.decoder[-1].bias.fill_(value)
+            model.decoder[-2].weight.zero_()
+            model.decoder[-2].bias.fill_(value)
     label = torch.tensor([2, 0, 1, 1, 2])
     found = per_class.sample(5, label=label, rng=cpu())
     assert torch.equal(found, label[:, None].float().expand(5, 2))

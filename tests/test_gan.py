@@ -16,7 +16,7 @@ from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.gan import GAN, GameUpdate
 from genaug_lessons.models.gan_game import LOSSES, optimal_discriminator
-from genaug_lessons.nn import Dropout
+from genaug_lessons.nn import Dense, Dropout
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import training_steps
 
@@ -329,7 +329,7 @@ def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(settin
 
 
 def test_the_discriminators_rectifiers_leak_and_its_dropout_is_not_the_generators():
-    model = GAN(2, dropout=0.3, rng=cpu())
+    model = GAN(2, discriminator=Dense(512, 256, dropout=0.3, leak=0.2), rng=cpu())
     assert {
         layer.negative_slope for layer in model.discriminator if isinstance(layer, nn.LeakyReLU)
     } == {0.2}
@@ -458,9 +458,14 @@ def known_game(classes, loss):
     """A generator and data on a line whose laws are known: two Gaussians, apart by the label."""
     shift = torch.tensor([0.0]) if classes is None else torch.tensor([-1.0, 1.0])
     model = GAN(
-        1, latent=1, generator_hidden=(), discriminator_hidden=(32, 32), classes=classes, loss=loss,
+        1,
+        latent=1,
+        generator=Dense(),
+        discriminator=Dense(32, 32, leak=0.2),
+        classes=classes,
+        loss=loss,
         rng=cpu(),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         model.generator[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
         model.generator[0].bias[:] = 0.5
@@ -488,7 +493,12 @@ def test_a_conditional_gan_puts_each_labels_samples_where_its_data_are():
     y = torch.arange(600) % 3
     x = torch.stack([3.0 * (y - 1), 0 * y], 1) + 0.3 * normal((600, 2), cpu(1))
     model = GAN(
-        2, latent=4, generator_hidden=(32,), discriminator_hidden=(32,), classes=3, rng=cpu()
+        2,
+        latent=4,
+        generator=Dense(32, batch_norm=True),
+        discriminator=Dense(32, leak=0.2),
+        classes=3,
+        rng=cpu(),
     )
     run_on_cpu(model, Dataset(x, y, 3), 600)
     for label in range(3):

@@ -24,6 +24,7 @@ from torch import nn
 
 from genaug_lessons import data, progress
 from genaug_lessons.model import GradientUpdate, Model, Objective
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit, training_steps
 
@@ -186,7 +187,9 @@ def test_steps_are_numbered_from_one_to_the_last_and_then_it_is_over():
 
 
 def test_a_model_is_ready_for_use_between_any_two_steps():
-    training = steps(classifier(generator(0), dropout=0.5), split().labelled, 2)
+    training = steps(
+        classifier(generator(0), network=Dense(16, 8, dropout=0.5)), split().labelled, 2
+    )
     for _ in training:
         assert not training.model.training
 
