@@ -809,6 +809,7 @@ RIGHT: dict[Any, set[str]] = {
     Dataset: {"data set"},
     BatchSource: {"data set"},
     Callable: {"model"},  # a module can be called
+    Architecture: {"model"},  # it may have an encoder and a decoder; refused a line later
     Mapping: {"mapping"},
     dict: {"mapping"},
     Sequence: {"numbers", "texts"},

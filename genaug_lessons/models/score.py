@@ -26,7 +26,7 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, number
+from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, Model, Objective, default_support
 from genaug_lessons.models.langevin import annealed_langevin, check_levels
@@ -194,8 +194,8 @@ class ScoreNetwork(Generative):
 
         def loss(batch: Batch, rng: torch.Generator) -> Tensor:
             x, label = batch.x, self.label_of(batch)
-            count, size = len(self.levels), (len(x),)
-            which = torch.randint(count, size, generator=rng, device=rng.device)
+            levels, size = len(self.levels), (len(x),)
+            which = torch.randint(levels, size, generator=rng, device=rng.device)
             sigma = self.levels[which]
             noise = normal(tuple(x.shape), rng)
             losses = self.loss(x, sigma, noise, label, rng)
@@ -247,6 +247,7 @@ class ScoreNetwork(Generative):
 
         Source: Song & Ermon 2019, algorithm 1; the last step: Song & Ermon 2020, arXiv:2006.09011.
         """
+        steps, step_size = count("steps", steps), number("step_size", step_size, above=0)
         return self._checked_sample(n, label, rng, steps=steps, step_size=step_size)
 
     def _sample(

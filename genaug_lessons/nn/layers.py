@@ -111,6 +111,10 @@ class Conditional(Net):
         super().__init__(*layers)
         self.classes, self.enter = count("classes", classes, 2), enter
 
+    def __getitem__(self, place: int | slice) -> nn.Module:
+        """A layer, or some of them as a plain Net."""
+        return Net(*list(self)[place]) if isinstance(place, slice) else super().__getitem__(place)
+
     def forward(self, x: Tensor, label: Tensor, rng: torch.Generator | None = None) -> Tensor:
         one_hot = F.one_hot(label, self.classes).to(x)
         return super().forward(self.enter(x, one_hot), rng)
