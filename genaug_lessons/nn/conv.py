@@ -8,7 +8,7 @@ from itertools import pairwise
 import torch
 from torch import nn
 
-from genaug_lessons.checks import counts, number
+from genaug_lessons.checks import count, counts, number
 from genaug_lessons.nn.layers import Dropout, Net, as_planes, beside, conv, linear, net
 from genaug_lessons.typed import check_types
 
@@ -95,7 +95,8 @@ class Conv:
     ) -> Net:
         """A net (B, *shape) -> (B, outputs); with classes, net(x, label)."""
         _check_picture(shape)
-        seen = (shape[0] + (classes or 0), *shape[1:])
+        labels = 0 if classes is None else count("classes", classes, 2)
+        seen, outputs = (shape[0] + labels, *shape[1:]), count("outputs", outputs)
         layers = small_cnn(seen, outputs, channels=self.channels, dropout=self.dropout, rng=rng)
         return net(list(layers), classes, as_planes)
 
@@ -109,13 +110,14 @@ class Conv:
     ) -> Net:
         """A net (B, inputs) -> (B, *shape); with classes, net(z, label)."""
         _check_picture(shape)
-        channels = self.channels[::-1]
-        layers = small_cnn_decoder(inputs + (classes or 0), shape, channels=channels, rng=rng)
+        labels = 0 if classes is None else count("classes", classes, 2)
+        inputs, channels = count("inputs", inputs) + labels, self.channels[::-1]
+        layers = small_cnn_decoder(inputs, shape, channels=channels, rng=rng)
         return net(list(layers), classes, beside)
 
 
 def _check_picture(shape: tuple[int, ...]) -> None:
-    if len(shape) != 3:
+    if len(counts("shape", shape)) != 3:
         raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
 
 

@@ -8,7 +8,7 @@ from functools import partial
 import torch
 from torch import nn
 
-from genaug_lessons.checks import counts, number
+from genaug_lessons.checks import count, counts, number
 from genaug_lessons.nn.layers import BatchNorm, Dropout, Net, beside, linear, net
 from genaug_lessons.typed import check_types
 
@@ -103,8 +103,8 @@ class Dense:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, *shape) -> (B, outputs); with classes, net(x, label)."""
-        size = math.prod(shape) + (classes or 0)
-        layers = self._layers((size, *self.widths, outputs), rng)
+        size = math.prod(counts("shape", shape)) + _labels(classes)
+        layers = self._layers((size, *self.widths, count("outputs", outputs)), rng)
         return net([nn.Flatten(), *layers], classes, beside)
 
     def decoder(
@@ -116,7 +116,8 @@ class Dense:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, inputs) -> (B, *shape); with classes, net(z, label)."""
-        sizes = (inputs + (classes or 0), *reversed(self.widths), math.prod(shape))
+        first = count("inputs", inputs) + _labels(classes)
+        sizes = (first, *reversed(self.widths), math.prod(counts("shape", shape)))
         return net([*self._layers(sizes, rng), nn.Unflatten(1, shape)], classes, beside)
 
     def _layers(self, sizes: tuple[int, ...], rng: torch.Generator) -> Net:
@@ -128,6 +129,10 @@ class Dense:
             smooth=self.smooth,
             rng=rng,
         )
+
+
+def _labels(classes: int | None) -> int:
+    return 0 if classes is None else count("classes", classes, 2)
 
 
 check_types(__name__)
