@@ -12,10 +12,10 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor, nn
-from torch.nn import functional as F
 
 from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.data import Batch, Dataset, Source, refuse_leaks
+from genaug_lessons.nn import Net
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
@@ -191,21 +191,34 @@ class Model(nn.Module):
         """The labels (B,) of a batch that the model learns from; None for one without labels."""
         return None if self.classes is None else batch.y
 
-    def with_label(self, values: Tensor, label: Tensor | None) -> Tensor:
-        """Values (B, D) with the label (B,) beside them, one-hot: (B, D + classes).
+    def check_label(self, label: Tensor | None) -> None:
+        """Raise a ValueError for a label that is missing or unwanted."""
+        if self.classes is None and label is not None:
+            raise ValueError("label must not be given: this model knows no labels")
+        if self.classes is not None and label is None:
+            raise ValueError("label must be given: this model is conditional")
 
-        A model without labels has its values back.
+    def through(
+        self,
+        network: nn.Module,
+        x: Tensor,
+        label: Tensor | None = None,
+        rng: torch.Generator | None = None,
+    ) -> Tensor:
+        """What a network of the model makes of x, and of the labels where the model is conditional.
+
+        Args:
+            network: as an `Architecture` makes them; a `Net` gets rng for its dropout.
+            x: (B, ...) what goes in.
+            label: (B,) labels.
+            rng: drives dropout while training.
 
         Raises:
             ValueError: a label missing or unwanted.
         """
-        if self.classes is None and label is not None:
-            raise ValueError("label must not be given: this model knows no labels")
-        if self.classes is None:
-            return values
-        if label is None:
-            raise ValueError("label must be given: this model is conditional")
-        return torch.cat([values, F.one_hot(label, self.classes).to(values)], dim=-1)
+        self.check_label(label)
+        inputs = (x,) if label is None else (x, label)
+        return network(*inputs, rng=rng) if isinstance(network, Net) else network(*inputs)
 
     def get_extra_state(self) -> Tensor:
         """What `state_dict` holds besides tensors: `steps_done`, then the ids in `seen`, int64."""

@@ -3,7 +3,7 @@
 `check_types(__name__)`, the last line of a module, has every public function and method of it
 look at its arguments before it does anything else:
 
-    VAE((1, 8, 8), hidden=256, rng=rng)
+    DBN((1, 8, 8), hidden=256, rng=rng)
     # TypeError: hidden must be a sequence of integers, got 256
 
 Annotations are read as a reader means them: an integer is one of any library, a truth value is no

@@ -46,6 +46,7 @@ from genaug_lessons.models import (
     gaussians,
     gmm,
     langevin,
+    likelihoods,
     nce,
     rbm,
     rbm_likelihood,
@@ -53,6 +54,7 @@ from genaug_lessons.models import (
     vae,
     vae_bounds,
 )
+from genaug_lessons.nn import Architecture, Conv, Dense
 from genaug_lessons.random import generator
 from genaug_lessons.training import fit, training_steps
 
@@ -115,7 +117,7 @@ def trained(model, source, steps: int = 2):
 
 def small(**settings) -> dict:
     """Sizes of a small network, and a generator."""
-    return {"hidden": (6, 5), **settings, "rng": rng()}
+    return {"network": Dense(6, 5), **settings, "rng": rng()}
 
 
 def arm() -> evaluate.Arm:
@@ -211,11 +213,28 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
     "constructors": [
         lambda: (
             classifier.Classifier,
-            small(shape=kinds.PICTURE, classes=3, dropout=0.1, network="mlp"),
+            small(shape=kinds.PICTURE, classes=3),
+        ),
+        lambda: (
+            Dense,
+            {"dropout": 0.1, "leak": 0.1, "batch_norm": True, "smooth": False},
+        ),
+        lambda: (Dense(3).encoder, {"shape": (4,), "outputs": 2, "classes": 3, "rng": rng()}),
+        lambda: (Dense(3).decoder, {"inputs": 2, "shape": (4,), "classes": 3, "rng": rng()}),
+        lambda: (Conv, {"dropout": 0.1}),
+        lambda: (
+            Conv(3).encoder,
+            {"shape": kinds.PICTURE, "outputs": 2, "classes": 3, "rng": rng()},
+        ),
+        lambda: (
+            Conv(3).decoder,
+            {"inputs": 2, "shape": kinds.PICTURE, "classes": 3, "rng": rng()},
         ),
         lambda: (
             vae.VAE,
-            small(shape=(1, 8, 8), latent=2, classes=3, likelihood="bernoulli", beta=1.0),
+            small(
+                shape=(1, 8, 8), latent=2, classes=3, likelihood=likelihoods.Bernoulli(), beta=1.0
+            ),
         ),
         lambda: (
             autoencoder.Autoencoder,
@@ -223,7 +242,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 shape=(1, 8, 8),
                 latent=2,
                 code="linear",
-                network="mlp",
                 loss="squared",
                 corruption=corruption.Masking(0.2),
                 contraction=0.0,
@@ -235,12 +253,11 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {
                 "shape": (1, 8, 8),
                 "latent": 3,
-                "generator_hidden": (4,),
-                "discriminator_hidden": (5,),
+                "generator": Dense(4),
+                "discriminator": Dense(5),
                 "classes": 3,
                 "loss": "minimax",
                 "support": "unit",
-                "dropout": 0.1,
                 "instance_noise": 0.1,
                 "rng": rng(),
             },
@@ -450,7 +467,10 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
     "functions": [
         lambda: (vae.gaussian_kl, {"mean": rows(3), "log_var": rows(3)}),
         lambda: (vae.reparameterise, {"mean": rows(3), "log_var": rows(3), "noise": rows(3)}),
-        lambda: (vae.bernoulli_log_likelihood, {"x": binary().flatten(1), "logits": rows(4, 64)}),
+        lambda: (
+            likelihoods.bernoulli_log_likelihood,
+            {"x": binary().flatten(1), "logits": rows(4, 64)},
+        ),
         lambda: (
             vae_bounds.importance_weighted_bound,
             {
@@ -484,7 +504,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (
             dropout.monte_carlo,
             {
-                "model": kinds.classifier(rng(), dropout=0.5),
+                "model": kinds.classifier(rng(), network=Dense(4, dropout=0.5)),
                 "x": pictures(),
                 "draws": 2,
                 "rng": rng(),
@@ -635,7 +655,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "test": unseen(),
                 "steps": 1,
                 "rng": rng(),
-                "hidden": (4,),
+                "network": Dense(4),
                 "dropout": 0.1,
             },
         ),
@@ -773,7 +793,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
 
 def small_classifier(shape, *, classes, rng) -> classifier.Classifier:
     """A network of one layer, for studies that only have to begin."""
-    return classifier.Classifier(shape, classes=classes, hidden=(), rng=rng)
+    return classifier.Classifier(shape, classes=classes, network=Dense(), rng=rng)
 
 
 def rbm_of_labels() -> rbm.RBM:
@@ -810,6 +830,7 @@ RIGHT: dict[Any, set[str]] = {
     Dataset: {"data set"},
     BatchSource: {"data set"},
     Callable: {"model"},  # a module can be called
+    Architecture: {"model"},  # it may have an encoder and a decoder; refused a line later
     Mapping: {"mapping"},
     dict: {"mapping"},
     Sequence: {"numbers", "texts"},
@@ -952,8 +973,7 @@ SETTINGS = {
     "discriminator_steps": int,
     "players": Sequence[str],
     "layers": Sequence[int] | None,
-    "hidden": tuple[int, ...],
-    "dropout": float,
+    "network": Architecture,
     "rng": torch.Generator,
     "resume": bool,
     "monitors": Mapping[str, Callable] | None,

@@ -23,11 +23,12 @@ from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.gan import GAN
 from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.likelihoods import Gaussian
 from genaug_lessons.models.nce import EnergyModel, UniformNoise
 from genaug_lessons.models.rbm import RBM
 from genaug_lessons.models.score import ScoreNetwork
 from genaug_lessons.models.vae import VAE
-from genaug_lessons.nn import BatchNorm, linear
+from genaug_lessons.nn import BatchNorm, Conv, Dense, linear
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import Training, fit
 
@@ -63,18 +64,18 @@ def moons() -> data.Dataset:
 
 def classifier(rng: torch.Generator, shape=PICTURE, **settings) -> Classifier:
     """A small classifier of ten labels, without dropout unless asked for."""
-    settings = {"hidden": (16, 8), "dropout": 0.0, **settings}
+    settings = {"network": Dense(16, 8), **settings}
     return Classifier(shape, classes=10, rng=rng, **settings)
 
 
 def vae(rng: torch.Generator, shape=PICTURE, **settings) -> VAE:
     """A small VAE."""
-    return VAE(shape, rng=rng, **{"hidden": (16,), "latent": 3, **settings})
+    return VAE(shape, rng=rng, **{"network": Dense(16), "latent": 3, **settings})
 
 
 def autoencoder(rng: torch.Generator, shape=PICTURE, **settings) -> Autoencoder:
     """A small autoencoder."""
-    return Autoencoder(shape, rng=rng, **{"hidden": (16,), "latent": 3, **settings})
+    return Autoencoder(shape, rng=rng, **{"network": Dense(16), "latent": 3, **settings})
 
 
 def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
@@ -84,20 +85,27 @@ def gmm(rng: torch.Generator, shape=PICTURE, **settings) -> GaussianMixture:
 
 def gan(rng: torch.Generator, shape=PICTURE, **settings) -> GAN:
     """A small GAN."""
-    sizes = {"latent": 3, "generator_hidden": (16,), "discriminator_hidden": (16,)}
-    return GAN(shape, rng=rng, **{**sizes, **settings})
+    settings = {
+        "latent": 3,
+        "generator": Dense(16, batch_norm=True),
+        "discriminator": Dense(16, leak=0.2),
+        **settings,
+    }
+    return GAN(shape, rng=rng, **settings)
 
 
 def score_network(rng: torch.Generator, shape=PICTURE, **settings) -> ScoreNetwork:
     """A small score network of three levels of noise."""
-    settings = {"hidden": (16,), "sigmas": (1.0, 0.4, 0.2), **settings}
+    settings = {"network": Dense(16, smooth=True), "sigmas": (1.0, 0.4, 0.2), **settings}
     return ScoreNetwork(shape, rng=rng, **settings)
 
 
 def energy_model(rng: torch.Generator, shape=PICTURE, noise=None, **settings) -> EnergyModel:
     """A small energy model that learns from noise in the unit box, or other noise."""
     noise = noise or UniformNoise(shape, 0.0, 1.0)
-    return EnergyModel(shape, noise=noise, rng=rng, **{"hidden": (16,), **settings})
+    return EnergyModel(
+        shape, noise=noise, rng=rng, **{"network": Dense(16, smooth=True), **settings}
+    )
 
 
 def rbm(rng: torch.Generator, shape=PICTURE, **settings) -> RBM:
@@ -214,19 +222,24 @@ def _kind(name, make, of, can, **settings):
 
 
 KINDS = (
-    _kind("mlp", classifier, lambda: split().labelled, "shapes classifies", dropout=0.5),
+    _kind(
+        "mlp",
+        classifier,
+        lambda: split().labelled,
+        "shapes classifies",
+        network=Dense(16, 8, dropout=0.5),
+    ),
     _kind(
         "cnn",
         classifier,
         lambda: split().labelled,
         "classifies",
-        network="cnn",
-        dropout=0.5,
+        network=Conv(16, 8, dropout=0.5),
     ),
-    _kind("ensemble", ensemble, stacked, "classifies", dropout=0.5),
-    _kind("ensemble of cnns", ensemble, stacked, "classifies", network="cnn"),
+    _kind("ensemble", ensemble, stacked, "classifies", network=Dense(16, 8, dropout=0.5)),
+    _kind("ensemble of cnns", ensemble, stacked, "classifies", network=Conv(16, 8)),
     _kind("vae", vae, lambda: split().pool, "shapes samples encodes"),
-    _kind("gaussian vae", vae, moons, "samples encodes", shape=2, likelihood="gaussian"),
+    _kind("gaussian vae", vae, moons, "samples encodes", shape=2, likelihood=Gaussian()),
     _kind(
         "conditional vae",
         vae,
@@ -237,11 +250,28 @@ KINDS = (
     _kind("semi-supervised vae", vae, joined, "shapes labels samples encodes", classes=10),
     _kind(
         "per class",
-        lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood="gaussian"), classes=2),
+        lambda rng: PerClass(lambda: vae(rng, shape=2, likelihood=Gaussian()), classes=2),
         moons,
         "labels samples",
     ),
+    _kind(
+        "convolutional vae of classes",
+        vae,
+        lambda: split().labelled,
+        "labels samples encodes",
+        classes=10,
+        network=Conv(4, 8),
+    ),
     _kind("gan", gan, lambda: split().pool, "shapes samples game"),
+    _kind(
+        "convolutional gan of classes",
+        gan,
+        lambda: split().labelled,
+        "labels samples game",
+        classes=10,
+        generator=Conv(4, 8),
+        discriminator=Conv(4, 8, dropout=0.2),
+    ),
     _kind("least-squares gan", gan, moons, "samples game", shape=2, loss="least-squares"),
     _kind(
         "conditional gan", gan, lambda: split().labelled, "shapes labels samples game", classes=10
@@ -260,7 +290,7 @@ KINDS = (
         moons,
         "reconstructs",
         shape=2,
-        hidden=(),
+        network=Dense(),
         latent=1,
         loss="squared",
     ),
@@ -278,7 +308,7 @@ KINDS = (
         autoencoder,
         lambda: split().pool,
         "shapes reconstructs",
-        hidden=(),
+        network=Dense(),
         code="sigmoid",
         contraction=0.1,
     ),
@@ -287,8 +317,7 @@ KINDS = (
         autoencoder,
         lambda: split().pool,
         "reconstructs",
-        network="cnn",
-        hidden=(4, 8),
+        network=Conv(4, 8),
     ),
     _kind("score network", score_network, lambda: split().pool, "shapes samples"),
     _kind(
@@ -365,7 +394,7 @@ KINDS = (
     _kind("residual classifier", ResidualClassifier, lambda: split().labelled, ""),
     _kind("vae with a frozen encoder", frozen(vae, "encoder"), lambda: split().pool, "samples"),
     _kind(
-        "gan with a frozen layer", frozen(gan, "discriminator.0"), moons, "samples game", shape=2
+        "gan with a frozen layer", frozen(gan, "discriminator.1"), moons, "samples game", shape=2
     ),
     _kind("rbm with frozen weights", frozen(rbm, "W"), lambda: split().pool, "samples chains"),
 )

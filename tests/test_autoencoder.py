@@ -18,7 +18,7 @@ from genaug_lessons.models.autoencoder import (
     denoising_score,
 )
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.nn import Transposed, linear, small_cnn_decoder
+from genaug_lessons.nn import Conv, Dense, Transposed, linear, small_cnn_decoder
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
@@ -39,7 +39,7 @@ def scrambled(model, scale=1.0):
 
 
 def linear_autoencoder(latent=2, seed=0, **settings):
-    settings = {"hidden": (), "loss": "squared", **settings}
+    settings = {"network": Dense(), "loss": "squared", **settings}
     return Autoencoder(SIZE, latent=latent, rng=cpu(seed), **settings).double()
 
 
@@ -106,7 +106,7 @@ def test_no_linear_autoencoder_reconstructs_better_than_pca():
 
 
 def test_cross_entropy_is_that_of_torch_distributions_summed_over_each_example():
-    model = scrambled(Autoencoder((1, 2, 3), hidden=(5,), latent=2, rng=cpu()))
+    model = scrambled(Autoencoder((1, 2, 3), network=Dense(5), latent=2, rng=cpu()))
     corrupted = uniform((7, 1, 2, 3), cpu(1)).double()
     x = (uniform((7, 1, 2, 3), cpu(2)) < 0.5).double()
     exact = -td.Bernoulli(model.reconstruct(corrupted)).log_prob(x).sum((1, 2, 3))
@@ -115,7 +115,7 @@ def test_cross_entropy_is_that_of_torch_distributions_summed_over_each_example()
 
 def test_squared_loss_and_reconstruction_error_are_summed_over_each_example():
     for loss in ("squared", "cross-entropy"):
-        model = Autoencoder((1, 2, 3), hidden=(5,), latent=2, loss=loss, rng=cpu())
+        model = Autoencoder((1, 2, 3), network=Dense(5), latent=2, loss=loss, rng=cpu())
         model, x = scrambled(model), uniform((7, 1, 2, 3), cpu(1)).double()
         exact = torch.stack([(model.reconstruct(x) - x)[row].square().sum() for row in range(7)])
         torch.testing.assert_close(model.reconstruction_error(x), exact.detach())
@@ -126,7 +126,7 @@ def test_squared_loss_and_reconstruction_error_are_summed_over_each_example():
 
 
 def model_of(loss, **settings):
-    settings = {"hidden": (5,), "latent": 2, **settings}
+    settings = {"network": Dense(5), "latent": 2, **settings}
     return scrambled(Autoencoder((1, 2, 3), loss=loss, rng=cpu(), **settings))
 
 
@@ -220,7 +220,7 @@ def test_denoising_score_comes_to_the_score_of_the_data_as_fast_as_the_variance_
 def test_trained_denoiser_points_along_the_exact_score():
     mixture, std, rng = data.ring(3, radius=1.0, std=0.2), 0.3, cpu()
     points = mixture.sample(2000, rng=rng)
-    settings = {"hidden": (64, 64), "latent": 64, "code": "relu", "loss": "squared"}
+    settings = {"network": Dense(64, 64), "latent": 64, "code": "relu", "loss": "squared"}
     model = Autoencoder(2, corruption=GaussianNoise(std), rng=rng, **settings)
     settings = {"steps": 1500, "lr": 3e-3, "batch_size": 256, "schedule": "cosine"}
     fit(model, points.x, rng=rng, show_progress=False, **settings)
@@ -233,7 +233,7 @@ def test_trained_denoiser_points_along_the_exact_score():
 
 
 def test_small_noise_adds_the_jacobian_of_the_reconstruction_to_the_loss():
-    model = linear_autoencoder(3, hidden=(), code="tanh")
+    model = linear_autoencoder(3, network=Dense(), code="tanh")
     x, axes = 0.3 * correlated()[:5], SIZE**0.5 * torch.eye(SIZE).double()
     points = torch.cat([axes, -axes])
     plain = model.reconstruction_loss(x, x)
@@ -269,7 +269,7 @@ PENALTIES = {"sigmoid": contractive_penalty_sigmoid, "tanh": contractive_penalty
 
 @pytest.mark.parametrize("code", PENALTIES)
 def test_penalty_is_the_squared_norm_of_the_jacobian(code):
-    model = scrambled(Autoencoder(5, hidden=(), latent=3, code=code, rng=cpu()))
+    model = scrambled(Autoencoder(5, network=Dense(), latent=3, code=code, rng=cpu()))
     x = normal((7, 5), cpu(1)).double()
     exact = jacobian(model.encode, x).square().sum((1, 2))
     found = model.contractive_penalty(x)
@@ -298,7 +298,7 @@ def test_penalty_is_zero_without_weights_or_where_units_are_saturated(code):
 
 
 def small(seed=0, **settings):
-    settings = {"hidden": (), "latent": 3, "code": "sigmoid", **settings}
+    settings = {"network": Dense(), "latent": 3, "code": "sigmoid", **settings}
     return Autoencoder(4, rng=cpu(seed), **settings)
 
 
@@ -335,8 +335,8 @@ def test_contraction_makes_codes_move_less():
 
 
 def test_tied_decoder_shares_the_weights_of_the_encoder_and_they_get_both_gradients():
-    tied = scrambled(small(tied=True, loss="squared", hidden=(5, 6), code="tanh"))
-    free = scrambled(small(loss="squared", hidden=(5, 6), code="tanh"))
+    tied = scrambled(small(tied=True, loss="squared", network=Dense(5, 6), code="tanh"))
+    free = scrambled(small(loss="squared", network=Dense(5, 6), code="tanh"))
     ways = [[m for m in part if hasattr(m, "bias")] for part in (tied.encoder, tied.decoder)]
     others = [[m for m in part if hasattr(m, "bias")] for part in (free.encoder, free.decoder)]
     with torch.no_grad():
@@ -381,7 +381,7 @@ def test_convolutional_decoder_doubles_its_pictures_back_to_the_shape():
 @pytest.mark.parametrize("shape", [(1, 8, 8), (2, 9, 12), (1, 28, 28)])
 @pytest.mark.parametrize("hidden", [(), (4,), (4, 6)])
 def test_convolutional_autoencoder_gives_back_the_shape(shape, hidden):
-    settings = {"hidden": hidden, "latent": 3, "network": "cnn", "rng": cpu()}
+    settings = {"network": Conv(*hidden), "latent": 3, "rng": cpu()}
     model, x = Autoencoder(shape, **settings), uniform((5, *shape), cpu(1))
     assert model.encode(x).shape == (5, 3)
     assert model.reconstruct(x).shape == x.shape
@@ -402,13 +402,13 @@ def on(model, **settings):
 
 
 def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code():
-    model = small(hidden=(6,), code="relu")
+    model = small(network=Dense(6), code="relu")
     trained(model)
     before = [parameter.clone() for parameter in model.parameters()]
     classifier = on(model, dropout=0.4)
     x, head = uniform((9, 4), cpu(2)), classifier.network[-1]
     torch.testing.assert_close(classifier.eval()(x), head(model.encode(x)))
-    fresh = Classifier(4, classes=3, hidden=(6, 3), dropout=0.4, rng=cpu())
+    fresh = Classifier(4, classes=3, network=Dense(6, 3, dropout=0.4), rng=cpu())
     assert str(classifier.network) == str(fresh.network)
     assert torch.equal(head.weight, linear(3, 3, rng=cpu(1)).weight)
     start = [parameter.clone() for parameter in classifier.parameters()]
@@ -421,7 +421,7 @@ def test_classifier_from_an_encoder_is_the_encoder_with_a_new_layer_on_its_code(
 
 
 def test_classifier_from_a_convolutional_encoder_takes_its_pictures_and_drops_values():
-    settings = {"hidden": (4, 6), "latent": 5, "code": "tanh", "network": "cnn"}
+    settings = {"network": Conv(4, 6), "latent": 5, "code": "tanh"}
     model = Autoencoder((2, 6, 9), rng=cpu(), **settings)
     classifier = on(model, dropout=0.5)
     x = uniform((9, 2, 6, 9), cpu(2))
@@ -452,7 +452,7 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
     [
         ({"latent": 0}, "latent must be an integer of at least 1, got 0"),
         ({"code": "softmax"}, "code must be one of .*'tanh'.* got 'softmax'"),
-        ({"network": "rnn"}, r"network must be one of \['mlp', 'cnn'\], got 'rnn'"),
+        ({"network": "rnn"}, "network must be an object with encoder and decoder, got 'rnn'"),
         ({"loss": "hinge"}, "loss must be one of .*'squared'.* got 'hinge'"),
         (
             {"corruption": "gaussian"},
@@ -462,16 +462,16 @@ def test_classifier_from_an_encoder_remembers_what_the_autoencoder_saw():
         ({"contraction": float("nan")}, "contraction must be at least 0, got nan"),
         (
             {"contraction": 0.1, "code": "relu"},
-            r"'mlp', \(\) and 'relu'; for other encoders use .*GaussianNoise",
+            r"Dense\(\) and 'relu'; for other encoders use .*GaussianNoise",
         ),
-        ({"contraction": 0.1, "hidden": (5,)}, r"got 'mlp', \(5,\) and 'sigmoid'"),
-        ({"contraction": 0.1, "network": "cnn"}, "penalty needs .*got 'cnn'"),
-        ({"tied": True, "network": "cnn"}, 'tied weights need network="mlp", got "cnn"'),
-        ({"hidden": (0,)}, "hidden must hold integers of at least 1"),
+        ({"contraction": 0.1, "network": Dense(5)}, r"got Dense\(5\) and 'sigmoid'"),
+        ({"contraction": 0.1, "network": Conv(4)}, r"penalty needs .*got Conv\(4\)"),
+        ({"tied": True, "network": Conv(4)}, r"tied weights need a Dense network, got Conv\(4\)"),
+        ({"network": Dense(5, dropout=0.1)}, "network must be without dropout in this Autoencoder"),
     ],
 )
 def test_impossible_settings_are_refused(settings, said):
-    settings = {"hidden": (), "latent": 3, "code": "sigmoid", **settings}
+    settings = {"network": Dense(), "latent": 3, "code": "sigmoid", **settings}
     with pytest.raises((TypeError, ValueError), match=said):
         Autoencoder((1, 8, 8), rng=cpu(), **settings)
 
@@ -482,7 +482,7 @@ def test_impossible_settings_are_refused(settings, said):
         (lambda: denoising_score(torch.ones(1), torch.ones(1), 0.0), "std must be above 0, got 0"),
         (
             lambda: small(code="linear").contractive_penalty(torch.ones(1, 4)),
-            "the contractive penalty needs .* got 'mlp', .* and 'linear'",
+            "the contractive penalty needs .* got Dense.* and 'linear'",
         ),
         (
             lambda: on(small(), classes=1),

@@ -10,7 +10,9 @@ from genaug_lessons.banks import PerClass, bank, labelled_by, pseudo_labelled
 from genaug_lessons.data import Dataset
 from genaug_lessons.model import Model
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.models.likelihoods import Gaussian
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit
 
@@ -53,7 +55,7 @@ def test_unconditional_model_is_refused_with_advice():
 @pytest.fixture
 def per_class():
     rng = cpu()
-    settings = dict(hidden=(), latent=1, likelihood="gaussian", rng=rng)
+    settings = dict(network=Dense(), latent=1, likelihood=Gaussian(), rng=rng)
     return PerClass(lambda: VAE(2, **settings), classes=3)
 
 
@@ -148,10 +150,10 @@ def test_the_teacher_may_learn_otherwise_and_look_otherwise(digits):
     flipped = Augmented(digits.labelled, transform=[Flip()], share=0.5)
     for rows, settings in ((digits.labelled, {"transform": None}), (flipped, {"share": 0.5})):
         settings = {"transform": [Flip()], **settings}
-        exact, _ = by_hand(digits, rows, cpu(3), hidden=(8,))
+        exact, _ = by_hand(digits, rows, cpu(3), network=Dense(8, dropout=0.3))
 
         def small(shape, *, classes, rng):
-            return Classifier(shape, classes=classes, hidden=(8,), rng=rng)
+            return Classifier(shape, classes=classes, network=Dense(8, dropout=0.3), rng=rng)
 
         found = pseudo_labelled(digits, steps=30, make_classifier=small, rng=cpu(3), **settings)
         assert torch.equal(found.y, exact)

@@ -14,6 +14,7 @@ from matplotlib.image import imread
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.dbn import DBN
 from genaug_lessons.models.rbm import RBM
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import normal
 from genaug_lessons.widgets import ChainsExplorer, explorer
 from genaug_lessons.widgets.chains import descend, record
@@ -46,7 +47,7 @@ def made(name, shape=SHAPES["grey"], classes=CLASSES, **how):
 @functools.cache
 def judging(shape=SHAPES["grey"], classes=CLASSES):
     """A linear judge, undecided at the mean picture of two layers: it reads every label often."""
-    judge = scrambled(Classifier(shape, classes=classes, hidden=(), rng=cpu()), seed=8)
+    judge = scrambled(Classifier(shape, classes=classes, network=Dense(), rng=cpu()), seed=8)
     middle = tape(made("a DBN of two layers", shape=shape)).x.mean((0, 1)).flatten()
     judge.network[-1].bias.data = -judge.network[-1].weight.data @ middle
     return judge

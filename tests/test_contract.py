@@ -26,7 +26,8 @@ from genaug_lessons import augment, banks, data, evaluate
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.nn import BatchNorm
+from genaug_lessons.models.likelihoods import Gaussian
+from genaug_lessons.nn import BatchNorm, Dense, Dropout
 from genaug_lessons.random import generator
 from genaug_lessons.training import training_steps
 
@@ -110,10 +111,18 @@ def test_evaluating_leaves_global_random_states_untouched():
         evaluate.under_corruptions(result.classifiers["mixup"], split().test[:20], rng=generator(0))
 
 
+def dropping(model, p):
+    """The model with another probability of dropping wherever it drops values."""
+    for part in model.modules():
+        if isinstance(part, Dropout):
+            part.p = p
+    return model
+
+
 @kinds()
 def test_updates_move_every_parameter_that_is_not_frozen(kind):
     networks = "classifies" in kind.can and "em" not in kind.can
-    model = scramble(kind.new(dropout=0.0) if networks else kind.new())
+    model = scramble(dropping(kind.new(), 0.0) if networks else kind.new())
     before = weights(model)
     run(model, kind.data(), 2, **({} if "em" in kind.can else {"weight_decay": 0.1}))
     assert moved(model, before) == (before.keys() if "em" in kind.can else learning(model))
@@ -141,7 +150,7 @@ def test_an_objective_moves_its_own_parameters_and_no_others(kind):
 
 
 def test_a_class_without_rows_in_a_batch_leaves_its_own_model_alone():
-    model = banks.PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
+    model = banks.PerClass(lambda: vae(generator(0), shape=2, likelihood=Gaussian()), classes=2)
     of, before = moons(), weights(model)
     run(model, of[of.y == 1], 1)
     assert {name.split(".")[1] for name in moved(model, before)} == {"1"}
@@ -280,7 +289,7 @@ def test_scoring_on_rows_that_were_trained_on_is_a_leak(kind):
 @kinds(can="classifies")
 def test_accuracy_is_the_share_of_right_predictions(kind):
     em, test = "em" in kind.can, split().test[:200]
-    model = kind.new() if em else kind.new(dropout=0.0)
+    model = dropping(kind.new(), 0.0)
     run(model, kind.data(), 100, **({} if em else {"lr": 1e-2}))
     score = model.accuracies if model.stack else model.accuracy
     rights = [(labels == test.y).tolist() for labels in model.predict(test.values).view(-1, 200)]
@@ -291,7 +300,7 @@ def test_accuracy_is_the_share_of_right_predictions(kind):
 
 @kinds(can="classifies", but="em")
 def test_dropout_follows_the_generator_and_rests_while_predicting(kind):
-    model, batch = kind.new(dropout=0.5), next(kind.data().batches(32, generator(0)))
+    model, batch = dropping(kind.new(), 0.5), next(kind.data().batches(32, generator(0)))
     model.train()
     first, again, other = (model(batch.x, generator(seed)) for seed in (0, 0, 1))
     assert torch.equal(first, again)
@@ -331,7 +340,7 @@ def test_a_bank_made_from_test_rows_is_a_leak_wherever_it_is_used(kind):
     bank = banks.bank(model, per_class=2, rng=generator(0))
     with pytest.raises(data.Leak, match="the bank has seen"):
         evaluate.classification_accuracy_score(bank, test, steps=1, rng=generator(0))
-    judge = Classifier(train.shape, classes=train.classes, hidden=(4,), rng=generator(0))
+    judge = Classifier(train.shape, classes=train.classes, network=Dense(4), rng=generator(0))
     real = replace(train[train.y >= 0], support=bank.support)
     run(judge, augment.Augmented(real, bank=bank), 1)
     with pytest.raises(data.Leak, match="the classifier has seen"):

@@ -28,6 +28,7 @@ from genaug_lessons import augment, data, machine
 from genaug_lessons.data import images
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator
 
 TOYS = {
@@ -321,7 +322,7 @@ def own_digits(**settings):
 
 
 def judge(of, steps=1):
-    model = Classifier(of.shape, classes=of.classes, hidden=(4,), rng=generator(0))
+    model = Classifier(of.shape, classes=of.classes, network=Dense(4), rng=generator(0))
     run(model, of, steps)
     return model
 
@@ -351,7 +352,7 @@ def test_your_own_test_set_is_guarded_as_well():
 def test_a_model_fitted_before_the_split_gives_leaks_away():
     own = own_digits(support="unit")
     for rows in (own, own.x):  # a data set, and a bare tensor
-        vae = VAE((1, 8, 8), hidden=(4,), latent=2, rng=generator(0))
+        vae = VAE((1, 8, 8), network=Dense(4), latent=2, rng=generator(0))
         run(vae, rows, 1)
         assert set(vae.seen.tolist()) == numbers(data.digits())
 
@@ -400,7 +401,7 @@ def test_your_own_rows_get_ids_so_that_leaks_are_caught():
     points = data.two_moons().sample(100, rng=generator(0))
     first, again = (data.split(points, labels_per_class=9, repeat=draw) for draw in (0, 1))
     assert numbers(first.test) == numbers(again.test)
-    model = Classifier(2, classes=2, hidden=(4,), rng=generator(0))
+    model = Classifier(2, classes=2, network=Dense(4), rng=generator(0))
     run(model, first.labelled, 1)
     model.accuracy(again.test)
     with pytest.raises(data.Leak):
@@ -619,7 +620,7 @@ def test_tiny_data_hold_every_class_in_both_halves_and_can_be_learnt(root):
     train, test = data.load("mnist")
     assert train.y.bincount().min() > 50
     assert test.y.bincount().min() > 20
-    model = Classifier(train.shape, classes=10, hidden=(32,), rng=generator(0))
+    model = Classifier(train.shape, classes=10, network=Dense(32, dropout=0.3), rng=generator(0))
     run(model, train, 150)
     assert model.accuracy(test) > 0.7
 

@@ -13,6 +13,7 @@ from matplotlib.quiver import Quiver
 
 from genaug_lessons import data
 from genaug_lessons.models.autoencoder import Autoencoder
+from genaug_lessons.nn import Dense
 from genaug_lessons.plots import plane
 from genaug_lessons.random import generator, normal
 from genaug_lessons.widgets import DenoisingExplorer, explorer
@@ -28,7 +29,7 @@ def cpu(seed=0):
 
 
 def network(seed, shape=2):
-    return Autoencoder(shape, hidden=(5,), latent=4, loss="squared", rng=cpu(seed))
+    return Autoencoder(shape, network=Dense(5), latent=4, loss="squared", rng=cpu(seed))
 
 
 @pytest.fixture

@@ -11,6 +11,7 @@ from test_training import Duel, points, steps
 from genaug_lessons import evaluate
 from genaug_lessons.banks import PerClass
 from genaug_lessons.copies import Copies
+from genaug_lessons.models.likelihoods import Gaussian
 from genaug_lessons.random import generator
 from genaug_lessons.training import Diverged
 from genaug_lessons.widgets import LiveTraining
@@ -115,7 +116,7 @@ def test_one_can_go_back_to_a_copy_more_than_once():
 
 @pytest.mark.parametrize("done", [5, 6, 7, 8])
 def test_losses_that_only_some_steps_have_go_back_with_the_others(done):
-    of_two = PerClass(lambda: vae(generator(0), shape=2, likelihood="gaussian"), classes=2)
+    of_two = PerClass(lambda: vae(generator(0), shape=2, likelihood=Gaussian()), classes=2)
     training = steps(of_two, moons(), 9, batch_size=1)  # a loss of one class in each
     for _ in range(done):
         before, remembered = training.losses(), deepcopy(training.update.state_dict())

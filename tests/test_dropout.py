@@ -21,6 +21,7 @@ from genaug_lessons.models.dropout import (
     monte_carlo,
     scale_at_test,
 )
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 
 
@@ -151,7 +152,7 @@ def test_dropout_regression_is_where_the_expected_error_is_least(p):
 
 
 def small_classifier(**settings):
-    settings = {"hidden": (6,), "dropout": 0.4, "rng": cpu(), **settings}
+    settings = {"network": Dense(6, dropout=0.4), "rng": cpu(), **settings}
     return Classifier(4, classes=3, **settings)
 
 
@@ -266,7 +267,7 @@ def test_there_are_masks_for_up_to_20_values():
         ),
         (
             lambda: monte_carlo(
-                small_classifier(dropout=0.0), torch.ones(1, 4), draws=2, rng=cpu()
+                small_classifier(network=Dense(6)), torch.ones(1, 4), draws=2, rng=cpu()
             ),
             "model must have dropout above 0",
         ),

@@ -12,7 +12,7 @@ from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.evaluate import Arm, study
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.nn import BatchNorm, Dropout, Net, linear
+from genaug_lessons.nn import BatchNorm, Conv, Dense, Dropout, Net, linear
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.stacking import StackedNet
 
@@ -21,7 +21,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:There is a performance drop")  #
 PIXELS = 64
 TRAINING = {"lr": 1e-2, "betas": (0.9, 0.999), "weight_decay": 0.01}
 
-over_networks = pytest.mark.parametrize("network", ["mlp", "cnn"])
+over_networks = pytest.mark.parametrize("network", [Dense(16, 8), Conv(16, 8)])
 
 
 def members(network, **settings):
@@ -78,7 +78,7 @@ def test_members_are_copied_and_not_changed():
 
 
 def test_dropout_masks_differ_between_members():
-    model = classifier(generator(0), dropout=0.5)
+    model = classifier(generator(0), network=Dense(16, 8, dropout=0.5))
     together = Ensemble([model, model]).train()
     x = split().labelled.values
     logits = together(torch.stack([x, x]), generator(0))
@@ -310,7 +310,7 @@ class Judge(Classifier):
     """A classifier with any network."""
 
     def __init__(self, layers, *, rng):
-        super().__init__(PICTURE, classes=10, hidden=(), rng=rng)
+        super().__init__(PICTURE, classes=10, network=Dense(), rng=rng)
         self.network = Net(*layers).to(rng.device)
         for tensor in [*self.network.parameters(), *self.network.buffers()]:
             if tensor.is_floating_point():  # variances, too, are above 0
@@ -465,7 +465,7 @@ def test_blocks_and_rows_of_layers_drop_the_same_values_at_the_same_seed():
 def test_a_study_of_nested_networks_trains_every_repeat_on_its_own():
     class Deep(Classifier):
         def __init__(self, shape, *, classes, rng):
-            super().__init__(shape, classes=classes, hidden=(), rng=rng)
+            super().__init__(shape, classes=classes, network=Dense(), rng=rng)
             first, last = (linear(a, b, rng=rng) for a, b in [(PIXELS, 32), (32, classes)])
             self.network = Net(nn.Flatten(), nn.Sequential(first, nn.ReLU()), nn.Sequential(last))
 

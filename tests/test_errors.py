@@ -49,7 +49,7 @@ from genaug_lessons.models.rbm_likelihood import (
     reverse_annealed_log_partition,
 )
 from genaug_lessons.models.score import denoising_score_loss
-from genaug_lessons.nn import Dropout, small_cnn
+from genaug_lessons.nn import Conv, Dense, Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
 
@@ -285,7 +285,7 @@ MODELS = {
     "a beta in words": (lambda: vae(rng(), beta="1"), "beta must be a number, got '1'"),
     "half a latent": (lambda: vae(rng(), latent=2.5), "latent must be an integer, got 2.5"),
     "a width for all layers": (
-        lambda: vae(rng(), hidden=256),
+        lambda: DBN(PICTURE, 256, rng=rng()),
         "hidden must be a sequence of integers, got 256",
     ),
     "half a pixel": (lambda: vae(rng(), shape=(1, 8.5)), r"shape must be .* got \(1, 8\.5\)"),
@@ -294,9 +294,9 @@ MODELS = {
         "shape must be an integer or .* got '8x8'",
     ),
     "many classes in words": (lambda: vae(rng(), classes="ten"), "classes must be .* got 'ten'"),
-    "dropout of NaN": (lambda: classifier(rng(), dropout=NAN), r"dropout must lie in \[0, 1\)"),
+    "dropout of NaN": (lambda: Dense(8, dropout=NAN), r"dropout must lie in \[0, 1\)"),
     "dropout in words": (
-        lambda: classifier(rng(), dropout="0.3"),
+        lambda: Dense(8, dropout="0.3"),
         "dropout must be a number, got '0.3'",
     ),
     "an infinite contraction": (
@@ -314,12 +314,12 @@ MODELS = {
         "instance_noise must be finite, got inf",
     ),
     "a generator with an empty layer": (
-        lambda: gan(rng(), generator_hidden=(8, 0)),
-        r"generator_hidden must hold integers of at least 1, got \(8, 0\)",
+        lambda: Dense(8, 0),
+        r"widths must hold integers of at least 1, got \(8, 0\)",
     ),
     "a discriminator of one number": (
-        lambda: gan(rng(), discriminator_hidden=8),
-        "discriminator_hidden must be a sequence of integers, got 8",
+        lambda: Dense((8, 8)),
+        r"widths must be an integer, got \(8, 8\)",
     ),
     "a mixture of True": (
         lambda: GaussianMixture(2, components=True, rng=rng()),
@@ -348,7 +348,7 @@ MODELS = {
     ),
     "an unknown likelihood": (
         lambda: vae(rng(), likelihood="poisson"),
-        r"likelihood must be one of \['bernoulli', 'gaussian'\], got 'poisson'",
+        r"likelihood must be an object with .*, got 'poisson'",
     ),
     "one class": (lambda: vae(rng(), classes=1), "classes must be an integer of at least 2"),
     "a classifier of one class": (
@@ -357,26 +357,26 @@ MODELS = {
     ),
     "an unknown network": (
         lambda: classifier(rng(), network="rnn"),
-        r"network must be one of \['mlp', 'cnn'\], got 'rnn'",
+        r"network must be an object with encoder and decoder, got 'rnn'",
     ),
     "an empty layer": (
-        lambda: classifier(rng(), hidden=(8, 0)),
-        r"hidden must hold integers of at least 1, got \(8, 0\)",
+        lambda: Conv(8, 0),
+        r"channels must hold integers of at least 1, got \(8, 0\)",
     ),
     "an empty convolution": (
         lambda: small_cnn(PICTURE, 10, channels=(0,), rng=rng()),
         r"must hold integers of at least 1, got \(0,\)",
     ),
     "a flat shape for a cnn": (
-        lambda: classifier(rng(), shape=(64,), network="cnn"),
-        r"shape must be a tuple of 3 integers, got \(64\)",
+        lambda: classifier(rng(), shape=(64,), network=Conv(4)),
+        r"shape must be \(channels, height, width\) for a cnn, got \(64,\)",
     ),
     "a picture too small for a cnn": (
-        lambda: classifier(rng(), shape=(1, 3, 8), network="cnn"),
+        lambda: classifier(rng(), shape=(1, 3, 8), network=Conv(4, 4)),
         r"shape must survive 2 halvings, got \(1, 3, 8\)",
     ),
     "dropout of everything": (lambda: Dropout(1.0), r"dropout must lie in \[0, 1\), got 1.0"),
-    "negative dropout": (lambda: classifier(rng(), dropout=-0.1), r"dropout must .* got -0.1"),
+    "negative dropout": (lambda: Dense(8, dropout=-0.1), r"dropout must .* got -0.1"),
     "dropout without a generator": (
         lambda: Dropout(0.5)(X, None),
         "rng must be given while dropout is training, got None",
@@ -396,11 +396,11 @@ MODELS = {
     ),
     "contraction of a deep encoder": (
         lambda: autoencoder(rng(), code="sigmoid", contraction=0.1),
-        r"penalty needs .* got 'mlp', \(16,\) and 'sigmoid'; for other encoders use",
+        r"penalty needs .* got Dense\(16\) and 'sigmoid'; for other encoders use",
     ),
     "contraction of rectified units": (
-        lambda: autoencoder(rng(), hidden=(), code="relu", contraction=0.1),
-        r"penalty needs .* got 'mlp', \(\) and 'relu'; for other encoders use",
+        lambda: autoencoder(rng(), network=Dense(), code="relu", contraction=0.1),
+        r"penalty needs .* got Dense\(\) and 'relu'; for other encoders use",
     ),
     "an autoencoder without a code": (
         lambda: autoencoder(rng(), latent=0),
@@ -408,11 +408,11 @@ MODELS = {
     ),
     "an ensemble of nobody": (lambda: Ensemble([]), r"models must share one .* got \[\]"),
     "an ensemble of several widths": (
-        lambda: Ensemble([classifier(rng()), classifier(rng(), hidden=(5,))]),
+        lambda: Ensemble([classifier(rng()), classifier(rng(), network=Dense(5))]),
         "models must share one architecture, got .*out_features=16.*out_features=5",
     ),
     "an ensemble of several dropouts": (
-        lambda: Ensemble([classifier(rng(), dropout=p) for p in (0.1, 0.2)]),
+        lambda: Ensemble([classifier(rng(), network=Dense(5, dropout=p)) for p in (0.1, 0.2)]),
         "models must share one architecture, got .*p=0.1.*p=0.2",
     ),
     "conditional models per class": (
@@ -471,7 +471,7 @@ MODELS = {
         "instance_noise must be at least 0, got -0.1",
     ),
     "a discriminator that drops everything": (
-        lambda: gan(rng(), dropout=1.0),
+        lambda: Dense(8, dropout=1.0),
         r"dropout must lie in \[0, 1\), got 1.0",
     ),
     "a game without steps": (

@@ -37,6 +37,7 @@ from genaug_lessons.evaluate import (
 from genaug_lessons.models import rbm_likelihood
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.rbm import RBM
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import fit
 
@@ -311,7 +312,7 @@ def classes(n, centres, seed, **about):
     return Dataset(x, y, len(centres), **about)
 
 
-LINEAR = dict(hidden=(), dropout=0.0)
+LINEAR = dict(network=Dense())
 
 
 def test_score_of_a_wrong_generator_is_that_of_the_rule_it_teaches():
@@ -493,7 +494,7 @@ def true_labels(split, _):
 
 
 def small(shape, **settings):
-    return Classifier(shape, hidden=(16,), dropout=0.0, **settings)
+    return Classifier(shape, network=Dense(16), **settings)
 
 
 TOY = dict(

@@ -17,7 +17,7 @@ from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.gan import GAN, GameUpdate
 from genaug_lessons.models.gan_game import LOSSES, optimal_discriminator
-from genaug_lessons.nn import Dropout
+from genaug_lessons.nn import Dense, Dropout, Net
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import training_steps
 
@@ -81,7 +81,7 @@ def textbook(model, of, steps, discriminator_steps, seed, rows=8):
     labels = model.classes or 0
     way_in = [nn.Linear(3 + labels, 16, bias=False), nn.BatchNorm1d(16), nn.ReLU()]
     made_by = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 2))
-    way_in = [nn.Linear(2 + labels, 16), nn.LeakyReLU(0.2)]
+    way_in = [nn.Flatten(), nn.Linear(2 + labels, 16), nn.LeakyReLU(0.2)]
     discriminator = nn.Sequential(*way_in, nn.Dropout(0), nn.Linear(16, 1))
     made_by.load_state_dict(model.generator.state_dict())
     discriminator.load_state_dict(model.discriminator.state_dict())
@@ -314,7 +314,9 @@ def test_instance_noise_is_on_all_that_the_discriminator_is_trained_on():
     torch.testing.assert_close(model.generator_objective(fake, None, cpu(7)), expected)
 
 
-@pytest.mark.parametrize("setting", [{"instance_noise": 0.5}, {"dropout": 0.5}])
+@pytest.mark.parametrize(
+    "setting", [{"instance_noise": 0.5}, {"discriminator": Dense(16, dropout=0.5, leak=0.2)}]
+)
 def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(setting):
     model, x = small(**setting), points().x
     first, again, other = (model.discriminate(x, None, cpu(seed)) for seed in (0, 0, 1))
@@ -330,7 +332,7 @@ def test_noise_and_dropout_follow_the_generator_and_rest_outside_training(settin
 
 
 def test_the_discriminators_rectifiers_leak_and_its_dropout_is_not_the_generators():
-    model = GAN(2, dropout=0.3, rng=cpu())
+    model = GAN(2, discriminator=Dense(512, 256, dropout=0.3, leak=0.2), rng=cpu())
     assert {
         layer.negative_slope for layer in model.discriminator if isinstance(layer, nn.LeakyReLU)
     } == {0.2}
@@ -347,7 +349,7 @@ def test_the_probability_is_the_sigmoid_of_the_logits(classes):
     found = model.probability_real(of.x, of.y)
     assert found.shape == (48,) and found.min() >= 0 and found.max() <= 1
     beside = torch.zeros(48, 0) if classes is None else torch.eye(classes)[of.y]
-    logits = model.discriminator(torch.cat([of.x, beside], 1))[:, 0]
+    logits = Net(*model.discriminator)(torch.cat([of.x, beside], 1))[:, 0]
     torch.testing.assert_close(found, logits.sigmoid())
     assert not found.requires_grad
 
@@ -432,7 +434,8 @@ def test_a_label_chooses_a_row_that_is_added_behind_each_first_layer():
         (model.discriminator, x, model.discriminate(x, y)),
         (model.generator, z, model.generate(z, y)),
     ):
-        first, rest = net[0], net[1:]
+        layers = [layer for layer in net if not isinstance(layer, nn.Flatten)]
+        first, rest = layers[0], Net(*layers[1:])
         own, rows = first.weight.split([values.shape[1], 3], dim=1)
         bias = 0 if first.bias is None else first.bias
         torch.testing.assert_close(rest(values @ own.T + rows.T[y] + bias).view_as(found), found)
@@ -443,7 +446,8 @@ def test_new_names_for_the_labels_change_nothing():
     other = copy.deepcopy(model)
     with torch.no_grad():
         for net, own in ((other.generator, 3), (other.discriminator, 2)):
-            net[0].weight[:, own + names] = net[0].weight[:, own:].clone()
+            first = next(layer for layer in net if isinstance(layer, nn.Linear))
+            first.weight[:, own + names] = first.weight[:, own:].clone()
     first = game(model)(drawn, cpu())
     second = game(other)(Batch(drawn.x, names[drawn.y]), cpu())
     for name in BOTH:
@@ -459,9 +463,14 @@ def known_game(classes, loss):
     """A generator and data on a line whose laws are known: two Gaussians, apart by the label."""
     shift = torch.tensor([0.0]) if classes is None else torch.tensor([-1.0, 1.0])
     model = GAN(
-        1, latent=1, generator_hidden=(), discriminator_hidden=(32, 32), classes=classes, loss=loss,
+        1,
+        latent=1,
+        generator=Dense(),
+        discriminator=Dense(32, 32, leak=0.2),
+        classes=classes,
+        loss=loss,
         rng=cpu(),
-    )  # fmt: skip
+    )
     with torch.no_grad():
         model.generator[0].weight[:] = torch.tensor([1.0, *shift[: classes or 0]])
         model.generator[0].bias[:] = 0.5
@@ -489,7 +498,12 @@ def test_a_conditional_gan_puts_each_labels_samples_where_its_data_are():
     y = torch.arange(600) % 3
     x = torch.stack([3.0 * (y - 1), 0 * y], 1) + 0.3 * normal((600, 2), cpu(1))
     model = GAN(
-        2, latent=4, generator_hidden=(32,), discriminator_hidden=(32,), classes=3, rng=cpu()
+        2,
+        latent=4,
+        generator=Dense(32, batch_norm=True),
+        discriminator=Dense(32, leak=0.2),
+        classes=3,
+        rng=cpu(),
     )
     run_on_cpu(model, Dataset(x, y, 3), 600)
     for label in range(3):

@@ -11,6 +11,7 @@ from genaug_lessons import data
 from genaug_lessons.banks import interpolation_bank
 from genaug_lessons.data import Dataset, Leak
 from genaug_lessons.models.autoencoder import Autoencoder
+from genaug_lessons.nn import Dense
 
 
 def two_lines():
@@ -96,7 +97,7 @@ def test_interpolation_bank_follows_the_generator_and_needs_no_gradients():
 def test_interpolation_bank_of_digits_is_pictures():
     digits = data.split(data.digits(), labels_per_class=2, repeat=0).labelled.to("cpu")
     narrow = replace(digits, x=(255 * digits.x[..., 1:7]).byte())  # in bytes
-    model = Autoencoder((1, 8, 6), hidden=(8,), latent=3, rng=cpu())
+    model = Autoencoder((1, 8, 6), network=Dense(8), latent=3, rng=cpu())
     bank = bank_of(narrow, 4, model=model)
     assert bank.shape == (1, 8, 6)
     assert bank.support == "unit"

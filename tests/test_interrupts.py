@@ -437,7 +437,7 @@ from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator
 from genaug_lessons.training import fit, training_steps
 digits = data.digits()
-model = VAE(digits.shape, latent=2, hidden=(16,), generator=generator(0))
+model = VAE(digits.shape, latent=2, generator=generator(0))
 fit(model, digits, steps=2, generator=generator(0), show_progress=False)
 """
 

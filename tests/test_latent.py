@@ -12,6 +12,7 @@ from matplotlib.markers import MarkerStyle
 from genaug_lessons import data
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator
 from genaug_lessons.widgets import LatentExplorer, explorer
 from genaug_lessons.widgets.latent import codes_of, lattice, neighbours
@@ -26,7 +27,7 @@ def wide_digits():
 @pytest.fixture
 def plane():
     digits, rng = wide_digits(), generator(0)
-    model = VAE(digits.shape, hidden=(16,), latent=2, rng=rng)
+    model = VAE(digits.shape, network=Dense(16), latent=2, rng=rng)
     with torch.no_grad():
         model.encoder[-1].weight.mul_(10)  # codes that lie apart
         model.decoder[0].weight.mul_(10)
@@ -36,7 +37,7 @@ def plane():
 @pytest.fixture
 def codes_without_a_prior():
     digits = data.digits()[:60]
-    model = Autoencoder(digits.shape, hidden=(16,), latent=2, rng=generator(0))
+    model = Autoencoder(digits.shape, network=Dense(16), latent=2, rng=generator(0))
     with torch.no_grad():
         model.encoder[-2].weight.mul_(30)
         model.encoder[-2].bias.copy_(torch.tensor([10.0, -4.0]))  # the codes lie off the origin

@@ -16,6 +16,7 @@ from genaug_lessons.ensemble import Ensemble, cross_entropy
 from genaug_lessons.evaluate import Arm, study
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 
 WEIGHTS = torch.linspace(0.2, 3, 10, dtype=torch.float64)
@@ -71,7 +72,7 @@ def test_cross_entropy_of_each_example_is_torchs_and_nothing_without_a_label():
 
 def test_class_weights_move_the_weights_as_the_hand_computed_gradient_says():
     shape, classes = 3, 10
-    model = Classifier(shape, classes=classes, hidden=(), dropout=0.0, rng=generator(0)).double()
+    model = Classifier(shape, classes=classes, network=Dense(), rng=generator(0)).double()
     together = Ensemble([model, model], loss=weighted)
     x, y = normal((2, 8, shape), generator(1)).double(), torch.arange(16).view(2, 8) % classes
     loss = together.objectives()[0].loss(Batch(x, y), generator(2))

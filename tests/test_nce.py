@@ -18,6 +18,7 @@ from genaug_lessons.models.nce import (
     info_nce_loss,
     nce_loss,
 )
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 
@@ -200,7 +201,7 @@ def gaussian(std=1.0, size=2):
 
 def energy_model(**settings):
     """A small float64 model with every parameter drawn anew."""
-    settings = {"hidden": (7,), "noise": UniformNoise(3, -2.0, 2.0), **settings}
+    settings = {"network": Dense(7, smooth=True), "noise": UniformNoise(3, -2.0, 2.0), **settings}
     model = EnergyModel(3, rng=cpu(), **settings)
     for parameter in model.parameters():
         parameter.data = normal(tuple(parameter.shape), cpu(9))
@@ -239,7 +240,7 @@ def test_a_trained_model_has_the_density_of_the_data_and_sums_to_one():
     x = toy.sample(3000, rng=rng).x
     noise = GaussianMixture(2, rng=rng)
     fit(noise, x, steps=2, rng=rng, show_progress=False)
-    model = EnergyModel(2, hidden=(64, 64), noise=noise, ratio=2, rng=rng)
+    model = EnergyModel(2, network=Dense(64, 64, smooth=True), noise=noise, ratio=2, rng=rng)
     fit(model, x, steps=500, batch_size=256, rng=rng, show_progress=False)
     ticks = torch.linspace(-4, 4, 161)
     area, places = 0.05**2, torch.cartesian_prod(ticks, ticks)
@@ -257,7 +258,7 @@ def test_noise_is_left_as_it_is_and_what_it_has_seen_is_remembered():
     points, rng = data.halves(data.digits())[0][:60], cpu()
     noise = GaussianMixture(points.shape, sphere=0.5, rng=rng)
     fit(noise, points[:40], steps=1, rng=rng, show_progress=False)
-    model = EnergyModel(points.shape, hidden=(4,), noise=noise, rng=rng)
+    model = EnergyModel(points.shape, network=Dense(4, smooth=True), noise=noise, rng=rng)
     names = {name.partition(".")[0] for name, _ in model.named_parameters()}
     assert names == {"network", "log_normaliser"}
     before = noise.mu.clone()

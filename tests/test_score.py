@@ -19,6 +19,7 @@ from genaug_lessons.models.score import (
     implicit_score_loss,
     sliced_score_loss,
 )
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit
 
@@ -251,7 +252,7 @@ def test_denoising_and_explicit_score_matching_of_the_smoothed_data_differ_by_a_
 
 def network(**settings):
     """A small float64 network with every parameter drawn anew."""
-    settings = {"hidden": (7,), "sigmas": (1.0, 0.3), **settings}
+    settings = {"network": Dense(7, smooth=True), "sigmas": (1.0, 0.3), **settings}
     model = ScoreNetwork((1, 2, 2), rng=cpu(), **settings)
     for parameter in model.parameters():
         parameter.data = normal(tuple(parameter.shape), cpu(9))
@@ -314,7 +315,11 @@ def test_an_objective_is_the_mean_loss_of_noisy_examples_times_their_squared_lev
 def test_a_trained_network_points_along_the_exact_score_at_every_level(objective):
     toy, rng = data.ring(3, radius=1.0, std=0.2), cpu()
     x = toy.sample(2000, rng=rng).x
-    settings = {"hidden": (64, 64), "sigmas": (1.0, 0.5, 0.25), "objective": objective}
+    settings = {
+        "network": Dense(64, 64, smooth=True),
+        "sigmas": (1.0, 0.5, 0.25),
+        "objective": objective,
+    }
     model = ScoreNetwork(2, rng=rng, **settings)
     settings = {"steps": 600, "batch_size": 256, "lr": 5e-3, "show_progress": False}
     fit(model, x, rng=rng, **settings)
@@ -383,7 +388,7 @@ def test_trained_networks_sample_the_modes_of_the_labels_asked_for():
     toy, rng = data.ring(3, radius=2.0, std=0.2), cpu()
     points = toy.sample(2000, rng=rng)
     levels = geometric_levels(4.0, 0.1, 8)
-    model = ScoreNetwork(2, hidden=(64, 64), sigmas=levels, classes=3, rng=rng)
+    model = ScoreNetwork(2, network=Dense(64, 64, smooth=True), sigmas=levels, classes=3, rng=rng)
     settings = {"steps": 500, "batch_size": 256, "show_progress": False}
     fit(model, points, rng=rng, **settings)
     label = torch.arange(3).repeat_interleave(100)

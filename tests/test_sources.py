@@ -9,6 +9,7 @@ from genaug_lessons.augment import Augmented, Flip
 from genaug_lessons.data import Batch, BatchSource, Dataset, Leak
 from genaug_lessons.ensemble import StackedData
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, uniform
 from genaug_lessons.training import fit
 
@@ -77,7 +78,7 @@ def test_the_parts_of_a_source_are_the_data_sets_whose_rows_it_names(make):
 
 
 def test_a_model_learns_from_a_strangers_source_and_refuses_its_test_half():
-    model = Classifier(PICTURE, classes=2, hidden=(16,), dropout=0.0, rng=cpu())
+    model = Classifier(PICTURE, classes=2, network=Dense(16), rng=cpu())
     settings = {"steps": 400, "lr": 0.02, "rng": cpu(1), "show_progress": False}
     training = fit(model, Stream(), **settings)
     losses = training.losses()["cross-entropy"]

@@ -14,6 +14,7 @@ from genaug_lessons.augment import Mixup
 from genaug_lessons.data import Leak, PlaneMixture
 from genaug_lessons.evaluate import Arm, run_arm, study
 from genaug_lessons.models.classifier import Classifier
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 
 SPREAD = "genaug_lessons.evaluate.spread"
@@ -26,7 +27,7 @@ def toy():
 
 
 def small(shape, **settings):
-    return Classifier(shape, hidden=(8,), **settings)
+    return Classifier(shape, network=Dense(8, dropout=0.3), **settings)
 
 
 TOY = dict(repeats=3, labels_per_class=2, steps=20, make_classifier=small, show_progress=False)
@@ -70,7 +71,10 @@ def test_a_spread_study_is_the_study_run_here_to_the_bit(backend, two_threads):
         Arm("mixup", transform=Mixup(2), share=1.0),
         Arm.duplicates(),
         Arm.more_labels(8),
-        Arm("own", start=lambda split, rng: Own(2, classes=2, hidden=(8,), rng=rng)),
+        Arm(
+            "own",
+            start=lambda split, rng: Own(2, classes=2, network=Dense(8, dropout=0.3), rng=rng),
+        ),
     ]
     here = study(arms, data=toy(), **TOY)
     with joblib.parallel_config(backend=backend, n_jobs=2):

@@ -37,6 +37,7 @@ from genaug_lessons.evaluate import Arm, study
 from genaug_lessons.models.autoencoder import Autoencoder
 from genaug_lessons.models.classifier import Classifier
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import fit
 
@@ -238,7 +239,10 @@ def test_a_strangers_signal_starts_elsewhere_in_its_circle():
 
 def test_an_ensemble_learns_from_a_strangers_transform_in_a_stack():
     data = Augmented(StackedData([rows(SIGNAL, seed=k) for k in range(3)]), transform=Roll())
-    models = [Classifier(SIGNAL, classes=3, hidden=(8,), rng=each) for each in spawn(cpu(), 3)]
+    models = [
+        Classifier(SIGNAL, classes=3, network=Dense(8, dropout=0.3), rng=each)
+        for each in spawn(cpu(), 3)
+    ]
     training = fit(Ensemble(models), data, steps=3, rng=cpu(), show_progress=False)
     assert torch.tensor(training.losses()["cross-entropy"]).isfinite().all()
 
@@ -295,7 +299,7 @@ def test_an_arm_of_a_study_takes_a_corruption():
 
 
 def small(shape, *, classes, rng):
-    return Classifier(shape, classes=classes, hidden=(4,), rng=rng)
+    return Classifier(shape, classes=classes, network=Dense(4, dropout=0.3), rng=rng)
 
 
 class Recorded(PictureTransform):
@@ -313,7 +317,9 @@ class Recorded(PictureTransform):
 
 
 def autoencoder(corruption, shape=PICTURE, **settings):
-    return Autoencoder(shape, hidden=(8,), latent=3, corruption=corruption, rng=cpu(), **settings)
+    return Autoencoder(
+        shape, network=Dense(8), latent=3, corruption=corruption, rng=cpu(), **settings
+    )
 
 
 @pytest.mark.parametrize(

@@ -25,6 +25,7 @@ from torch import nn
 from genaug_lessons import data, progress
 from genaug_lessons.model import GradientUpdate, Model, Objective, Update
 from genaug_lessons.models.vae import VAE
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal
 from genaug_lessons.training import fit, training_steps
 
@@ -187,7 +188,9 @@ def test_steps_are_numbered_from_one_to_the_last_and_then_it_is_over():
 
 
 def test_a_model_is_ready_for_use_between_any_two_steps():
-    training = steps(classifier(generator(0), dropout=0.5), split().labelled, 2)
+    training = steps(
+        classifier(generator(0), network=Dense(16, 8, dropout=0.5)), split().labelled, 2
+    )
     for _ in training:
         assert not training.model.training
 
@@ -362,7 +365,7 @@ class AveragedVAE(VAE):
 
 def test_an_average_of_the_weights_is_an_update_around_another():
     model, alone = (
-        kind((1, 8, 8), hidden=(8,), latent=2, rng=generator(0)) for kind in (AveragedVAE, VAE)
+        kind((1, 8, 8), network=Dense(8), latent=2, rng=generator(0)) for kind in (AveragedVAE, VAE)
     )
     training, path = steps(model, split().pool, 4), [weights(model)]
     for _ in training:
@@ -376,7 +379,7 @@ def test_an_average_of_the_weights_is_an_update_around_another():
 
 
 def test_a_training_that_goes_back_takes_the_average_with_it():
-    model = AveragedVAE((1, 8, 8), hidden=(8,), latent=2, rng=generator(0))
+    model = AveragedVAE((1, 8, 8), network=Dense(8), latent=2, rng=generator(0))
     training = steps(model, split().pool, 9)
     next(training)
     kept = [mean.clone() for mean in training.update.average]

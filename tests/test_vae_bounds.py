@@ -15,6 +15,7 @@ from genaug_lessons.models.vae_bounds import (
     log_weights,
     unit_kl,
 )
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import normal, uniform
 
 REPEATS = 400  # draws of the noise
@@ -26,13 +27,13 @@ def linear_case(widened=0.0):
     mean, loadings, noise, _ = probabilistic_pca(x)
     model = linear_vae(mean, loadings, noise)
     with torch.no_grad():
-        model.encoder[0].bias[LATENT:] += widened
+        model.encoder[1].bias[LATENT:] += widened
     covariance = loadings @ loadings.T + noise * np.eye(SIZE)
     return model, torch.tensor(x), multivariate_normal(mean, covariance).logpdf(x)
 
 
 def test_log_weights_are_the_three_log_densities_of_torch_distributions():
-    model = scrambled(VAE(4, hidden=(5,), latent=3, classes=2, rng=cpu()), 0.5)
+    model = scrambled(VAE(4, network=Dense(5), latent=3, classes=2, rng=cpu()), 0.5)
     x, label = uniform((6, 4), cpu(1)).double(), torch.arange(6) % 2
     noise = normal((6, 3), cpu(2)).double()
     mean, log_var = model.encode(x, label)
@@ -87,7 +88,7 @@ def test_importance_weighted_is_the_log_of_the_mean_weight_even_where_exp_underf
 
 @pytest.mark.parametrize("classes", [None, 3])
 def test_bound_of_a_generator_is_the_one_of_its_noise(classes):
-    model = VAE(4, hidden=(5,), latent=3, classes=classes, rng=cpu())
+    model = VAE(4, network=Dense(5), latent=3, classes=classes, rng=cpu())
     x, rng = uniform((6, 4), cpu(1)), cpu(2)
     label = None if classes is None else torch.tensor([2, 0, 1, 1, 0, 2])
     weights = torch.stack([log_weights(model, x, label, normal((6, 3), rng)) for _ in range(4)])
@@ -108,7 +109,7 @@ def test_bound_needs_at_least_one_draw(draws):
 
 def collapsed():
     """A VAE whose third unit has the prior as its posterior, and is ignored by the decoder."""
-    model = scrambled(VAE(4, hidden=(5,), latent=3, rng=cpu()))
+    model = scrambled(VAE(4, network=Dense(5), latent=3, rng=cpu()))
     with torch.no_grad():
         for row in (2, 5):
             model.encoder[-1].weight[row] = 0

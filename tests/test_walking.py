@@ -11,6 +11,7 @@ from matplotlib.quiver import Quiver
 from genaug_lessons import data
 from genaug_lessons.models.langevin import langevin
 from genaug_lessons.models.score import ScoreNetwork
+from genaug_lessons.nn import Dense
 from genaug_lessons.plots import plane
 from genaug_lessons.random import generator, normal
 from genaug_lessons.widgets import WalkingExplorer, explorer
@@ -26,7 +27,7 @@ def cpu(seed=0):
 
 
 def network(**settings):
-    settings = {"hidden": (6,), "sigmas": SIGMAS, **settings}
+    settings = {"network": Dense(6, smooth=True), "sigmas": SIGMAS, **settings}
     return ScoreNetwork(settings.pop("shape", 2), **settings, rng=cpu())
 
 

@@ -59,12 +59,13 @@ def vae(precision: str = "highest") -> float:
     import torch
 
     from genaug_lessons.models.vae import VAE
+    from genaug_lessons.nn import Dense
     from genaug_lessons.random import generator
     from genaug_lessons.training import training_steps
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    model = VAE((28, 28), hidden=(400,), latent=20, rng=rng)
+    model = VAE((28, 28), network=Dense(400), latent=20, rng=rng)
     training = training_steps(model, random_pictures(rng), steps=300, batch_size=128, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
@@ -79,13 +80,14 @@ def gan(precision: str = "highest") -> float:
     import torch
 
     from genaug_lessons.models.gan import GAN
+    from genaug_lessons.nn import Dense
     from genaug_lessons.random import generator
     from genaug_lessons.training import training_steps
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    widths = (128, 256, 512, 1024)
-    model = GAN((28, 28), generator_hidden=widths, support="unit", rng=rng)
+    widths = Dense(1024, 512, 256, 128, batch_norm=True)
+    model = GAN((28, 28), generator=widths, support="unit", rng=rng)
     training = training_steps(model, random_pictures(rng), steps=300, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
@@ -99,12 +101,15 @@ def digits_gan() -> float:
     """A GAN of 8x8 digits, 16-64-64-64 against 64-64-64-1, at batch 64."""
     from genaug_lessons import data
     from genaug_lessons.models.gan import GAN
+    from genaug_lessons.nn import Dense
     from genaug_lessons.random import generator
     from genaug_lessons.training import training_steps
 
     rng, digits = generator(0), data.digits()
-    sizes = {"latent": 16, "generator_hidden": (64, 64), "discriminator_hidden": (64, 64)}
-    model = GAN(digits.shape, **sizes, rng=rng)
+    generator_net, discriminator = Dense(64, 64, batch_norm=True), Dense(64, 64, leak=0.2)
+    model = GAN(
+        digits.shape, latent=16, generator=generator_net, discriminator=discriminator, rng=rng
+    )
     training = training_steps(model, digits, steps=1100, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 1000)
 

@@ -28,7 +28,7 @@ def classification_accuracy_score(
         test: real data that no part of the bank's generator has seen.
         steps: updates of the classifier.
         rng: weights, batches and dropout are drawn from it.
-        **settings: of the classifier's constructor, such as hidden or dropout.
+        **settings: of the classifier's constructor, such as network.
 
     Raises:
         ValueError: a test set without labels, or of another shape or other classes.

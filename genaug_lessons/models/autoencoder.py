@@ -14,18 +14,23 @@ Letters: x (B, *shape) data, z (B, Z) codes, h (B, Z) codes of a sigmoid or tanh
 weights W (Z, D).
 """
 
-import math
-
 import torch
 from torch import Tensor, nn
 
 from genaug_lessons.augment import Transform, as_transform
 from genaug_lessons.augment.policy import Change
-from genaug_lessons.checks import choice, count, counts, number
+from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective
-from genaug_lessons.models.vae import bernoulli_log_likelihood
-from genaug_lessons.nn import Net, Transposed, mlp, small_cnn, small_cnn_decoder
+from genaug_lessons.models.likelihoods import bernoulli_log_likelihood
+from genaug_lessons.nn import (
+    Architecture,
+    Dense,
+    Net,
+    Transposed,
+    check_architecture,
+    refuse_dropout,
+)
 from genaug_lessons.random import generator
 from genaug_lessons.typed import check_types
 
@@ -70,10 +75,10 @@ class Autoencoder(Model):
 
     Args:
         shape: shape of one example; (channels, height, width) for the convolutional network.
-        hidden: widths of the dense encoder, or its channels; mirrored in the decoder, all ReLU.
+        network: what its encoder and decoder are: `Dense`, `Conv` or another `Architecture`,
+            without dropout.
         latent: number of code units Z.
         code: what the code units do: "linear", "relu", "sigmoid" or "tanh".
-        network: "mlp" or "cnn".
         loss: "cross-entropy" for data in [0, 1], "squared" for real data.
         corruption: changes what the encoder sees while training, not what the decoder should
             restore: a corruption, any other transform of such examples, or a list of them.
@@ -91,10 +96,9 @@ class Autoencoder(Model):
         self,
         shape: int | tuple[int, ...],
         *,
-        hidden: tuple[int, ...] = (128,),
+        network: Architecture = Dense(128),
         latent: int = 16,
         code: str = "linear",
-        network: str = "mlp",
         loss: str = "cross-entropy",
         corruption: Change | None = None,
         contraction: float = 0.0,
@@ -102,14 +106,14 @@ class Autoencoder(Model):
         rng: torch.Generator,
     ):
         super().__init__(shape)
-        hidden, latent = counts("hidden", hidden), count("latent", latent)
+        check_architecture("network", network)
+        latent = count("latent", latent)
         contraction = number("contraction", contraction, least=0)
         choice("code", code, CODES)
-        choice("network", network, ("mlp", "cnn"))
         choice("loss", loss, ("cross-entropy", "squared"))
-        if tied and network == "cnn":
-            raise ValueError('tied weights need network="mlp", got "cnn"')
-        self.hidden, self.latent, self.code, self.network = hidden, latent, code, network
+        if tied and not isinstance(network, Dense):
+            raise ValueError(f"tied weights need a Dense network, got {network!r}")
+        self.latent, self.code, self.network = latent, code, network
         self.loss, self.contraction = loss, contraction
         self.corruption = None if corruption is None else as_transform(corruption)
         if self.corruption is not None:
@@ -117,19 +121,14 @@ class Autoencoder(Model):
         if contraction:
             self._check_contractible()
         self.support = "unit" if loss == "cross-entropy" else "real"
-        if network == "cnn":
-            way_in = small_cnn(self.shape, latent, channels=hidden, rng=rng)
-            way_out = small_cnn_decoder(latent, self.shape, channels=hidden[::-1], rng=rng)
+        encoder = network.encoder(self.shape, latent, rng=rng)
+        layers = encoder if isinstance(encoder, Net) else [encoder]
+        self.encoder = Net(*layers, CODES[code]())
+        if tied:
+            self.decoder = _mirrored(encoder, self.shape, rng)
         else:
-            size = math.prod(self.shape)
-            way_in = mlp((size, *hidden, latent), rng=rng)
-            if tied:
-                way_out = _mirrored(way_in, rng)
-            else:
-                way_out = mlp((latent, *reversed(hidden), size), rng=rng)
-            way_in.insert(0, nn.Flatten())
-            way_out.append(nn.Unflatten(1, self.shape))
-        self.encoder, self.decoder = way_in.append(CODES[code]()), way_out
+            self.decoder = network.decoder(latent, self.shape, rng=rng)
+        refuse_dropout(self, network)
 
     def encode(self, x: Tensor) -> Tensor:
         """Codes (B, Z) of x (B, *shape)."""
@@ -191,11 +190,11 @@ class Autoencoder(Model):
         return [Objective("reconstruction", list(self.parameters()), loss)]
 
     def _check_contractible(self) -> None:
-        if self.hidden or self.network == "cnn" or self.code not in ("sigmoid", "tanh"):
+        if self.network != Dense() or self.code not in ("sigmoid", "tanh"):
             raise ValueError(
-                'the contractive penalty needs network="mlp", hidden=() and code "sigmoid" or '
-                f'"tanh", where it has a closed form, got {self.network!r}, {self.hidden} and '
-                f"{self.code!r}; for other encoders use a small corruption=GaussianNoise(std)"
+                'the contractive penalty needs network=Dense() and code "sigmoid" or "tanh", where '
+                f"it has a closed form, got {self.network!r} and {self.code!r}; for other encoders "
+                "use a small corruption=GaussianNoise(std)"
             )
 
 
@@ -205,20 +204,21 @@ def _check_corruption(corruption: Transform, shape: tuple[int, ...], device: tor
         raise ValueError(f"corruption must leave labels alone, got {corruption!r}")
     x = torch.zeros((2, *shape), device=device)
     try:
-        found = corruption.on_batch(Batch(x), generator(0, device)).x
+        corrupted = corruption.on_batch(Batch(x), generator(0, device)).x
     except ValueError as error:
         raise ValueError(f"corruption must fit examples of shape {shape}: {error}") from None
-    if found.shape != x.shape:
-        raise ValueError(f"corruption must keep the shape {shape}, got {tuple(found.shape[1:])}")
+    if corrupted.shape != x.shape:
+        given = tuple(corrupted.shape[1:])
+        raise ValueError(f"corruption must keep the shape {shape}, got {given}")
 
 
-def _mirrored(encoder: Net, rng: torch.Generator) -> Net:
+def _mirrored(encoder: Net, shape: tuple[int, ...], rng: torch.Generator) -> Net:
     """The dense layers backwards, with the same weights and ReLU between them."""
     forwards = [layer for layer in encoder if isinstance(layer, nn.Linear)]
     layers = []
     for layer in reversed(forwards):
         layers += [Transposed(layer, rng=rng), nn.ReLU()]
-    return Net(*layers[:-1])
+    return Net(*layers[:-1], nn.Unflatten(1, shape))
 
 
 check_types(__name__)

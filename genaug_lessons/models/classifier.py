@@ -3,17 +3,16 @@
 Letters: x (B, *shape) pictures, y (B,) labels or (B, C) class probabilities, C classes.
 """
 
-import math
 from copy import deepcopy
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.checks import choice, count, counts, number
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.model import Model, Objective
-from genaug_lessons.nn import Dropout, Net, linear, mlp, small_cnn
+from genaug_lessons.nn import Architecture, Dense, Dropout, Net, check_architecture, linear
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
@@ -21,14 +20,12 @@ CHUNK = 4096  # rows evaluated at once: bounds the memory on large test halves
 
 
 class Classifier(Model):
-    """A dense network or a small convolutional one over `classes` labels.
+    """A network that tells `classes` labels apart.
 
     Args:
-        shape: shape of one example; (channels, height, width) for the convolutional network.
+        shape: shape of one example; (channels, height, width) for `Conv`.
         classes: number of labels, at least 2.
-        hidden: widths of the dense network, or channels of the convolutional one.
-        dropout: probability of dropping a hidden value, in [0, 1).
-        network: "mlp" or "cnn".
+        network: what it is: `Dense`, `Conv` or another `Architecture`.
         rng: initial weights are drawn from it; the model lives on its device.
     """
 
@@ -40,20 +37,12 @@ class Classifier(Model):
         shape: int | tuple[int, ...],
         *,
         classes: int,
-        hidden: tuple[int, ...] = (128, 128),
-        dropout: float = 0.3,
-        network: str = "mlp",
+        network: Architecture = Dense(128, 128, dropout=0.3),
         rng: torch.Generator,
     ):
         super().__init__(shape, classes=count("classes", classes, 2))
-        hidden, classes = counts("hidden", hidden), self.classes
-        choice("network", network, ("mlp", "cnn"))
-        if network == "cnn":
-            self.network = small_cnn(self.shape, classes, channels=hidden, dropout=dropout, rng=rng)
-        else:
-            dense = mlp((math.prod(self.shape), *hidden, classes), dropout=dropout, rng=rng)
-            dense.insert(0, nn.Flatten())
-            self.network = dense
+        check_architecture("network", network)
+        self.network = network.encoder(self.shape, self.classes, rng=rng)
 
     @classmethod
     def on(
@@ -101,7 +90,7 @@ class Classifier(Model):
 
     def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         """Logits (B, C); rng drives dropout while training."""
-        return self.network(x, rng)
+        return self.network(x, rng) if isinstance(self.network, Net) else self.network(x)
 
     def objectives(self) -> list[Objective]:
         """Cross-entropy in nats per example."""

@@ -13,22 +13,22 @@ what is known of the game are in `gan_game.py`.
 Letters: z (B, Z) latent, x (B, *shape) examples, y (B,) labels, C classes, logits (B,).
 """
 
-import math
 from collections.abc import Collection
 from typing import NamedTuple
 
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count, counts, number
+from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, GradientUpdate, Model, Objective, default_support
 from genaug_lessons.models.gan_game import LOSSES
-from genaug_lessons.nn import mlp
+from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
-LEAK = 0.2  # slope of the discriminator's ReLUs below 0
+GENERATOR = Dense(1024, 512, 256, batch_norm=True)
+DISCRIMINATOR = Dense(512, 256, leak=0.2)
 
 
 class Turn(NamedTuple):
@@ -43,26 +43,25 @@ class Turn(NamedTuple):
 
 
 class GAN(Generative):
-    """A generator and a discriminator, both dense.
+    """A generator and a discriminator.
 
     Args:
         shape: shape of one example.
         latent: number of latent dimensions Z.
-        generator_hidden: widths of the generator.
-        discriminator_hidden: widths of the discriminator.
+        generator: what the generator is, a decoder of `Dense`, `Conv` or another `Architecture`;
+            sizes are listed from the data's side to the noise's.
+        discriminator: what the discriminator is, an encoder; it may drop values.
         classes: number of labels for a conditional GAN; None for an unconditional one.
         loss: "non-saturating", "minimax" or "least-squares".
         support: "unit" for data in [0, 1], "real" for any; by default that of pictures, "unit", for
             a shape (C, H, W), and "real" for others.
-        dropout: share of the hidden values that the discriminator drops while training, in
-            [0, 1).
         instance_noise: std, in the units of x, of the noise on all that the discriminator is
             trained on.
         rng: initial weights are drawn from it; the model lives on its device.
 
-    The generator is batch-normalised, the discriminator's ReLUs leak: with neither, wide networks
-    miss modes even of a toy. The training defaults do without momentum, which the players' circling
-    would carry on.
+    Unless told, the generator is batch-normalised and the discriminator's ReLUs leak: with neither,
+    wide networks miss modes even of a toy. The training defaults do without momentum, which the
+    players' circling would carry on.
     """
 
     defaults = {
@@ -77,30 +76,28 @@ class GAN(Generative):
         shape: int | tuple[int, ...],
         *,
         latent: int = 100,
-        generator_hidden: tuple[int, ...] = (256, 512, 1024),
-        discriminator_hidden: tuple[int, ...] = (512, 256),
+        generator: Architecture = GENERATOR,
+        discriminator: Architecture = DISCRIMINATOR,
         classes: int | None = None,
         loss: str = "non-saturating",
         support: str | None = None,
-        dropout: float = 0.0,
         instance_noise: float = 0.0,
         rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes, support=default_support(shape, support))
         self.latent, self.loss = count("latent", latent), choice("loss", loss, LOSSES)
         self.instance_noise = number("instance_noise", instance_noise, least=0)
-        size, labels = math.prod(self.shape), self.classes or 0
-        generator_hidden = counts("generator_hidden", generator_hidden)
-        discriminator_hidden = counts("discriminator_hidden", discriminator_hidden)
-        made = (self.latent + labels, *generator_hidden, size)
-        seen = (size + labels, *discriminator_hidden, 1)
-        self.generator = mlp(made, batch_norm=True, rng=rng)
-        self.discriminator = mlp(seen, dropout=dropout, leak=LEAK, rng=rng)
+        check_architecture("generator", generator)
+        check_architecture("discriminator", discriminator)
+        settings = {"classes": self.classes, "rng": rng}
+        self.generator = generator.decoder(self.latent, self.shape, **settings)
+        refuse_dropout(self, generator)
+        self.discriminator = discriminator.encoder(self.shape, 1, **settings)
 
     def generate(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The generator's examples (B, *shape) for noise z (B, Z) and labels (B,)."""
-        x = self.generator(self.with_label(z, label))
-        return (x.sigmoid() if self.support == "unit" else x).unflatten(-1, self.shape)
+        x = self.through(self.generator, z, label)
+        return x.sigmoid() if self.support == "unit" else x
 
     def discriminate(
         self, x: Tensor, label: Tensor | None = None, rng: torch.Generator | None = None
@@ -108,7 +105,7 @@ class GAN(Generative):
         """The discriminator's logits (B,); noise and dropout come from rng while training."""
         if self.training and self.instance_noise:
             x = x + self.instance_noise * normal(x.shape, rng)
-        return self.discriminator(self.with_label(x.flatten(1), label), rng).squeeze(-1)
+        return self.through(self.discriminator, x, label, rng).squeeze(-1)
 
     def discriminator_objective(
         self, x: Tensor, fake: Tensor, label: Tensor | None, rng: torch.Generator

@@ -25,10 +25,10 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from genaug_lessons.checks import count, counts, number
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Model, Objective, check_shape
-from genaug_lessons.nn import mlp
+from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import uniform
 from genaug_lessons.typed import check_types
 
@@ -125,11 +125,11 @@ def info_nce_bound(scores: Tensor) -> Tensor:
 
 
 class EnergyModel(Model):
-    """A dense network for the energy and a number for the log normaliser, trained by NCE.
+    """A network for the energy and a number for the log normaliser, trained by NCE.
 
     Args:
         shape: shape of one example.
-        hidden: widths of the network.
+        network: `Dense`, `Conv` or another `Architecture`, without dropout.
         noise: what the data are told from: a `GaussianMixture` fitted to them, `UniformNoise`, or
             anything else with `sample` and `log_density`. The more it is like the data, the more
             there is to learn; where it never is, nothing is learnt. It is not trained.
@@ -146,23 +146,25 @@ class EnergyModel(Model):
         self,
         shape: int | tuple[int, ...],
         *,
-        hidden: tuple[int, ...] = (128, 128),
+        network: Architecture = Dense(128, 128, smooth=True),
         noise: NoiseDistribution,
         ratio: int = 1,
         rng: torch.Generator,
     ):
         super().__init__(shape)
-        hidden, self.ratio = counts("hidden", hidden), count("ratio", ratio)
+        check_architecture("network", network)
+        self.ratio = count("ratio", ratio)
         _check_noise(noise, self.shape, rng)
         self.seen = getattr(noise, "seen", None)
         # Its functions, not itself: a fitted mixture's parameters are none of this model's.
         self.noise_sample, self.noise_log_density = noise.sample, noise.log_density
-        self.network = mlp((math.prod(self.shape), *hidden, 1), smooth=True, rng=rng)
+        self.network = network.encoder(self.shape, 1, rng=rng)
+        refuse_dropout(self, network)
         self.log_normaliser = nn.Parameter(torch.zeros((), device=rng.device))
 
     def energy(self, x: Tensor) -> Tensor:
         """E(x), (B,), for x (B, *shape): lower is likelier."""
-        return self.network(x.flatten(1)).squeeze(1)
+        return self.network(x).squeeze(1)
 
     def log_density(self, x: Tensor) -> Tensor:
         """-E(x) - log Z in nats, (B,), for x (B, *shape); a density as far as log Z is right."""

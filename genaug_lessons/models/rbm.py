@@ -28,6 +28,7 @@ from torch.nn import functional as F
 from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, Update
+from genaug_lessons.nn import beside
 from genaug_lessons.random import bernoulli, normal
 from genaug_lessons.typed import check_types
 
@@ -91,7 +92,9 @@ class RBM(Generative):
 
     def to_visible(self, x: Tensor, label: Tensor | None = None) -> Tensor:
         """The visible units v (B, V) of examples x (B, *shape) and their labels (B,)."""
-        return self.with_label(x.flatten(1), label)
+        self.check_label(label)
+        x = x.flatten(1)
+        return x if label is None else beside(x, F.one_hot(label, self.classes).to(x))
 
     def to_examples(self, v: Tensor) -> Tensor:
         """The examples (B, *shape) in visible units v (B, V), without their labels."""

@@ -26,11 +26,11 @@ from collections.abc import Callable, Sequence
 import torch
 from torch import Tensor
 
-from genaug_lessons.checks import choice, count, counts, number
+from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, Model, Objective, default_support
 from genaug_lessons.models.langevin import annealed_langevin, check_levels
-from genaug_lessons.nn import mlp
+from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
@@ -131,11 +131,11 @@ def _divergence(s: Tensor, x: Tensor) -> Tensor:
 
 
 class ScoreNetwork(Generative):
-    """A dense network that knows the score of the data smoothed by noise of several levels.
+    """A network that knows the score of the data smoothed by noise of several levels.
 
     Args:
         shape: shape of one example.
-        hidden: widths of the network.
+        network: `Dense` or another `Architecture` of flat values, without dropout.
         sigmas: levels of noise, falling, above 0, in the units of x: the first as large as
             distances between examples, the last small beside what matters in one. They learn as
             one network, to which log sigma is an input; each has the same weight.
@@ -145,8 +145,8 @@ class ScoreNetwork(Generative):
             that of pictures, "unit", for a shape (C, H, W), and "real" for others.
         rng: initial weights are drawn from it; the model lives on its device.
 
-    The network is smooth: sliced and implicit losses hold a derivative, and its own derivative
-    would miss what happens at the bends of a ReLU.
+    The network is smooth unless told: sliced and implicit losses hold a derivative, and its own
+    derivative would miss what happens at the bends of a ReLU.
     """
 
     defaults = {**Model.defaults, "lr": 5e-3, "schedule": "cosine"}
@@ -155,7 +155,7 @@ class ScoreNetwork(Generative):
         self,
         shape: int | tuple[int, ...],
         *,
-        hidden: tuple[int, ...] = (128, 128),
+        network: Architecture = Dense(128, 128, smooth=True),
         sigmas: Sequence[float] = (1.0, 0.5, 0.25, 0.125),
         objective: str = "denoising",
         classes: int | None = None,
@@ -163,13 +163,14 @@ class ScoreNetwork(Generative):
         rng: torch.Generator,
     ):
         super().__init__(shape, classes=classes, support=default_support(shape, support))
-        self.sigmas, hidden = check_levels(sigmas), counts("hidden", hidden)
+        check_architecture("network", network)
+        self.sigmas = check_levels(sigmas)
         self.objective = choice("objective", objective, OBJECTIVES)
         levels = torch.tensor(self.sigmas, device=rng.device)
         self.register_buffer("levels", levels, persistent=False)
         size = math.prod(self.shape)
-        sizes = (size + 1 + (self.classes or 0), *hidden, size)
-        self.network = mlp(sizes, smooth=True, rng=rng)
+        self.network = network.encoder((size + 1,), size, classes=self.classes, rng=rng)
+        refuse_dropout(self, network)
 
     def score(self, x: Tensor, sigma: float | Tensor, label: Tensor | None = None) -> Tensor:
         """The gradient (B, *shape) of the log density of the data smoothed at level sigma.
@@ -182,8 +183,8 @@ class ScoreNetwork(Generative):
         _check_sigma(sigma)
         sigma = torch.as_tensor(sigma, dtype=x.dtype, device=x.device).expand(len(x))[:, None]
         places = x.flatten(1) / (1 + sigma.square()).sqrt()  # of one size at every level
-        inputs = self.with_label(torch.cat([places, sigma.log()], dim=1), label)
-        return (self.network(inputs) / sigma).view_as(x)
+        inputs = torch.cat([places, sigma.log()], dim=1)
+        return (self.through(self.network, inputs, label) / sigma).view_as(x)
 
     def objectives(self) -> list[Objective]:
         """The mean over the batch and its levels of sigma^2 times the loss of each example.

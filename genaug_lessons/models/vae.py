@@ -13,16 +13,17 @@ Letters: x (B, *shape) data, z (B, Z) latent, y (B,) label, C classes; likelihoo
 """
 
 import math
+from copy import deepcopy
 from typing import NamedTuple
 
 import torch
-from torch import Tensor, nn
-from torch.nn import functional as F
+from torch import Tensor
 
-from genaug_lessons.checks import choice, count, counts, number
+from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, Objective
-from genaug_lessons.nn import mlp
+from genaug_lessons.models.likelihoods import Bernoulli, Likelihood
+from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
 
@@ -50,20 +51,6 @@ def reparameterise(mean: Tensor, log_var: Tensor, noise: Tensor) -> Tensor:
     return mean + (0.5 * log_var).exp() * noise
 
 
-def bernoulli_log_likelihood(x: Tensor, logits: Tensor) -> Tensor:
-    """log p(x) in nats, (...,), for x in [0, 1] and independent pixels; sums the last axis.
-
-    For grey pixels it is the negative cross-entropy, not the logarithm of a density.
-    """
-    return -F.binary_cross_entropy_with_logits(logits, x, reduction="none").sum(-1)
-
-
-def gaussian_log_likelihood(x: Tensor, mean: Tensor, log_var: Tensor) -> Tensor:
-    """log N(x; mean, exp(log_var)) in nats, (...,), with independent values; sums the last axis."""
-    squares = (x - mean).square() / log_var.exp()
-    return -0.5 * (squares + log_var + math.log(2 * math.pi)).sum(-1)
-
-
 class Elbo(NamedTuple):
     """The two terms of the bound, each (B,) in nats; the bound is their difference."""
 
@@ -77,14 +64,16 @@ class Elbo(NamedTuple):
 
 
 class VAE(Generative):
-    """A variational autoencoder with dense networks.
+    """A variational autoencoder.
 
     Args:
         shape: shape of one example.
-        hidden: widths of the encoder, mirrored in the decoder; () makes both linear.
+        network: what its encoder and decoder are: `Dense`, `Conv` or another `Architecture`,
+            without dropout.
         latent: number of latent dimensions Z.
         classes: number of labels for a conditional VAE; None for an unconditional one.
-        likelihood: "bernoulli" for data in [0, 1], "gaussian" (one learnt variance) for real data.
+        likelihood: of data given the decoder's output: `Bernoulli()` for data in [0, 1],
+            `Gaussian()` for real data, or another; the model has a copy.
         beta: weight of the KL term while training; 1 makes the loss the negative ELBO.
         rng: initial weights are drawn from it; the model lives on its device.
     """
@@ -95,35 +84,32 @@ class VAE(Generative):
         self,
         shape: int | tuple[int, ...],
         *,
-        hidden: tuple[int, ...] = (256,),
+        network: Architecture = Dense(256),
         latent: int = 8,
         classes: int | None = None,
-        likelihood: str = "bernoulli",
+        likelihood: Likelihood | None = None,
         beta: float = 1.0,
         rng: torch.Generator,
     ):
-        super().__init__(shape, classes=classes)
-        self.likelihood = choice("likelihood", likelihood, ("bernoulli", "gaussian"))
+        likelihood = deepcopy(Bernoulli() if likelihood is None else likelihood)
+        super().__init__(shape, classes=classes, support=likelihood.support)
+        check_architecture("network", network)
         self.latent = latent = count("latent", latent)
-        self.beta, hidden = number("beta", beta, least=0), counts("hidden", hidden)
-        self.support = "unit" if likelihood == "bernoulli" else "real"
-        size, labels = math.prod(self.shape), self.classes or 0
-        self.encoder = mlp((size + labels, *hidden, 2 * latent), rng=rng)
-        self.decoder = mlp((latent + labels, *reversed(hidden), size), rng=rng)
-        if likelihood == "gaussian":
-            self.x_log_var = nn.Parameter(torch.zeros((), device=rng.device))
+        self.beta = number("beta", beta, least=0)
+        settings = {"classes": self.classes, "rng": rng}
+        self.encoder = network.encoder(self.shape, 2 * latent, **settings)
+        self.decoder = network.decoder(latent, likelihood.outputs(self.shape), **settings)
+        refuse_dropout(self, network)
+        self.likelihood = likelihood.to(rng.device) if hasattr(likelihood, "to") else likelihood
 
     def encode(self, x: Tensor, label: Tensor | None = None) -> tuple[Tensor, Tensor]:
         """Mean and log variance, each (B, Z), of q(z|x, label)."""
-        inputs = self.with_label(x.flatten(1), label)
-        mean, log_var = self.encoder(inputs).chunk(2, dim=-1)
+        mean, log_var = self.through(self.encoder, x, label).chunk(2, dim=-1)
         return mean, log_var
 
     def decode(self, z: Tensor, label: Tensor | None = None) -> Tensor:
         """The mean of p(x|z, label), (B, *shape)."""
-        output = self.decoder(self.with_label(z, label))
-        mean = output.sigmoid() if self.likelihood == "bernoulli" else output
-        return mean.unflatten(-1, self.shape)
+        return self.likelihood.mean(self.through(self.decoder, z, label))
 
     def elbo(self, x: Tensor, label: Tensor | None, noise: Tensor) -> Elbo:
         """The bound's two terms for data x (B, *shape), label (B,) and noise (B, Z)."""
@@ -133,10 +119,7 @@ class VAE(Generative):
 
     def log_likelihood(self, x: Tensor, z: Tensor, label: Tensor | None = None) -> Tensor:
         """log p(x|z, label) in nats, (B,)."""
-        output = self.decoder(self.with_label(z, label))
-        if self.likelihood == "bernoulli":
-            return bernoulli_log_likelihood(x.flatten(1), output)
-        return gaussian_log_likelihood(x.flatten(1), output, self.x_log_var)
+        return self.likelihood.log_prob(x, self.through(self.decoder, z, label))
 
     def objective_bound(self, x: Tensor, label: Tensor | None, noise: Tensor) -> Tensor:
         """What training raises, (B,) in nats: log likelihood - beta KL, the ELBO at beta 1."""

@@ -18,6 +18,7 @@ from torch import Tensor
 
 from genaug_lessons import data
 from genaug_lessons.models.gan import GAN
+from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, spawn
 from genaug_lessons.training import training_steps
 from genaug_lessons.typed import check_types
@@ -43,7 +44,11 @@ PACES = {"slow motion: 2 steps a second": 2, "50 steps a second": 50, "full spee
 FIELD, ARROWS = "the discriminator's field", "the generator's gradients"
 POINTS, SHOWN = 2000, 250  # points to learn from; how many of them, and of samples, are shown
 CLOUD = 0.15  # standard deviation of a cloud of your own
-SMALL = {"latent": 8, "generator_hidden": (64, 64), "discriminator_hidden": (64, 64)}
+SMALL = {
+    "latent": 8,
+    "generator": Dense(64, 64, batch_norm=True),
+    "discriminator": Dense(64, 64, leak=0.2),
+}
 NOTHING_DRAWN = "no points to learn from yet: click the picture, or press Add"
 TWIN_STEPS = (0, 50, 200, 800)
 MOMENTS = f"the ring after {', '.join(map(str, TWIN_STEPS[:-1]))} and {TWIN_STEPS[-1]} steps"

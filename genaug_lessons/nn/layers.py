@@ -1,24 +1,20 @@
-"""Small networks whose randomness is an argument: initial weights and dropout use an rng.
+"""Layers whose randomness is an argument: initial weights and dropout use an rng.
 
 Layers start as torch's own do (weights and biases uniform in +-1/sqrt(fan_in)), but drawn from
 the rng, so that the global random state is left alone.
 """
 
 import math
-from collections.abc import Sequence
-from functools import partial
-from itertools import pairwise
+from collections.abc import Callable
 
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import skip_init
 
-from genaug_lessons.checks import count, counts, number
+from genaug_lessons.checks import count, number
 from genaug_lessons.random import uniform
 from genaug_lessons.typed import check_types
-
-SHARPNESS = 5  # of the softplus in smooth networks
 
 
 def linear(inputs: int, outputs: int, *, bias: bool = True, rng: torch.Generator) -> nn.Linear:
@@ -94,92 +90,52 @@ class BatchNorm(nn.BatchNorm1d):
 
 
 class Net(nn.Sequential):
-    """Layers in a row; rng is handed to those that draw random numbers."""
+    """Layers in a row; rng is handed to those that draw random numbers, and to nets within."""
 
     def forward(self, x: Tensor, rng: torch.Generator | None = None) -> Tensor:
         for layer in self:
-            x = layer(x, rng) if isinstance(layer, Dropout) else layer(x)
+            x = layer(x, rng) if isinstance(layer, (Dropout, Net)) else layer(x)
         return x
 
 
-def mlp(
-    sizes: Sequence[int],
-    *,
-    dropout: float = 0.0,
-    leak: float = 0.0,
-    batch_norm: bool = False,
-    smooth: bool = False,
-    rng: torch.Generator,
-) -> Net:
-    """A dense ReLU network through the given sizes, the first being the inputs.
+class Conditional(Net):
+    """A Net that is told a label: forward(x, label, rng) shows x and the label to the first layer.
 
-    `mlp((64, 10))` is one linear layer; batch normalisation, where wanted, stands before each
-    ReLU, in place of a bias, which it would take away; dropout stands behind. A leak is the slope
-    of the ReLU below 0; a smooth network has log(1 + exp(5 a)) / 5 (softplus), without a bend, in
-    its place.
+    Args:
+        *layers: as for Net.
+        classes: number of labels.
+        enter: how the label joins x: `beside` or `as_planes`.
     """
-    sizes, leak = counts("sizes", sizes), number("leak", leak)
-    if len(sizes) < 2:
-        raise ValueError(f"sizes must hold those of inputs and outputs at least, got {sizes}")
-    *hidden, outputs = sizes[1:]
-    layers, width = [], sizes[0]
-    straight = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
-    bend = partial(nn.Softplus, SHARPNESS) if smooth else straight
-    for size in hidden:
-        layers.append(linear(width, size, bias=not batch_norm, rng=rng))
-        if batch_norm:
-            layers.append(BatchNorm(size, device=rng.device))
-        layers += [bend(), Dropout(dropout)]
-        width = size
-    return Net(*layers, linear(width, outputs, rng=rng))
+
+    def __init__(self, *layers: nn.Module, classes: int, enter: Callable[[Tensor, Tensor], Tensor]):
+        super().__init__(*layers)
+        self.classes, self.enter = count("classes", classes, 2), enter
+
+    def __getitem__(self, place: int | slice) -> nn.Module:
+        """A layer, or some of them as a plain Net."""
+        return Net(*list(self)[place]) if isinstance(place, slice) else super().__getitem__(place)
+
+    def forward(self, x: Tensor, label: Tensor, rng: torch.Generator | None = None) -> Tensor:
+        one_hot = F.one_hot(label, self.classes).to(x)
+        return super().forward(self.enter(x, one_hot), rng)
 
 
-def small_cnn(
-    shape: tuple[int, int, int],
-    outputs: int,
-    *,
-    channels: Sequence[int] = (16, 32),
-    dropout: float = 0.0,
-    rng: torch.Generator,
+def beside(x: Tensor, one_hot: Tensor) -> Tensor:
+    """The values of x (B, *shape) in a row, and the one-hot label (B, C) behind: (B, D + C)."""
+    return torch.cat([x.flatten(1), one_hot], dim=1)
+
+
+def as_planes(x: Tensor, one_hot: Tensor) -> Tensor:
+    """Pictures (B, D, H, W) with a constant channel for each class: (B, D + C, H, W)."""
+    planes = one_hot[:, :, None, None].expand(-1, -1, *x.shape[2:])
+    return torch.cat([x, planes], dim=1)
+
+
+def net(
+    layers: list[nn.Module], classes: int | None, enter: Callable[[Tensor, Tensor], Tensor]
 ) -> Net:
-    """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
-    shape = counts("shape", shape)
-    if len(shape) != 3:
-        raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
-    channels = counts("channels", channels)
-    depth, height, width = shape
-    layers = []
-    for size in channels:
-        layers += [conv(depth, size, rng=rng), nn.ReLU(), nn.MaxPool2d(2)]
-        depth, height, width = size, height // 2, width // 2
-    features = depth * height * width
-    if features == 0:
-        raise ValueError(f"shape must survive {len(channels)} halvings, got {shape}")
-    flat = [nn.Flatten(), Dropout(dropout), linear(features, outputs, rng=rng)]
-    return Net(*layers, *flat)
-
-
-def small_cnn_decoder(
-    inputs: int,
-    shape: tuple[int, int, int],
-    *,
-    channels: Sequence[int] = (32, 16),
-    rng: torch.Generator,
-) -> Net:
-    """A dense layer, then 3x3 convolutions, each after a ReLU and a doubling: back to pictures.
-
-    It undoes the shapes of a `small_cnn` of the same shape and the channels in reverse:
-    (B, inputs) -> (B, *shape). The last convolution makes the picture itself.
-    """
-    depth, height, width = counts("shape", shape)
-    channels = counts("channels", channels)
-    depths, halvings = [*channels, depth], range(len(channels), -1, -1)
-    sizes = [(height >> times, width >> times) for times in halvings]
-    start = (depths[0], *sizes[0])
-    layers = [linear(inputs, math.prod(start), rng=rng), nn.Unflatten(1, start)]
-    for (before, after), size in zip(pairwise(depths), sizes[1:], strict=True):
-        layers += [nn.ReLU(), nn.Upsample(size), conv(before, after, rng=rng)]
-    return Net(*layers)
+    """A Net of the layers, a `Conditional` one for a number of classes."""
+    return Net(*layers) if classes is None else Conditional(*layers, classes=classes, enter=enter)
 
 
 class Transposed(nn.Module):
