@@ -343,8 +343,10 @@ def test_an_autoencoder_of_signals_takes_a_strangers_transform():
     fit(model, rows(SIGNAL), steps=2, rng=cpu(), show_progress=False)
 
 
-def test_the_initial_weights_do_not_depend_on_the_corruption():
+def test_the_initial_weights_and_the_global_state_do_not_depend_on_the_corruption():
+    state = torch.get_rng_state()
     plain, erased = autoencoder(None), autoencoder([Erase(), GaussianNoise(0.1)])
+    assert torch.equal(torch.get_rng_state(), state)
     for one, other in zip(plain.parameters(), erased.parameters(), strict=True):
         assert torch.equal(one, other)
 
