@@ -20,7 +20,7 @@ from genaug_lessons.random import generator, normal
 from genaug_lessons.training import training_steps
 from genaug_lessons.widgets import GameExplorer, LiveTraining, explorer, game_picture, live
 from genaug_lessons.widgets import game as game_explorer
-from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, STATIC_STEPS, Game, twin
+from genaug_lessons.widgets.game import PLANES, PLAYERS, SMALL, STATIC_STEPS, Game, static_figure
 from genaug_lessons.widgets.game_picture import LONGEST, MIDDLING, SHADES, GameFigure
 
 X = data.ring().sample(60, rng=generator(5)).x
@@ -491,7 +491,7 @@ def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
     [(seen, _), (saved, metadata)] = page.outputs
     assert seen["text/plain"] == saved["text/plain"]
     assert saved["text/plain"].endswith("the ring after 0, 50, 200 and 800 steps")
-    assert saved["image/png"] == explorer.png(game_explorer.twin(seed=0))
+    assert saved["image/png"] == explorer.png(game_explorer.static_figure(seed=0))
     assert imread(io.BytesIO(saved["image/png"])).std() > 0
     assert "after 0, 50, 200 and 800 steps" in metadata["image/png"]["alt"]
     shown.run(3)
@@ -501,7 +501,7 @@ def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
 
 
 def test_the_twin_shows_the_game_at_the_four_moments():
-    figure = twin(seed=1)
+    figure = static_figure(seed=1)
     panels = figure.axes[: len(STATIC_STEPS)]
     assert [panel.get_title() for panel in panels] == [
         f"after {step} steps" for step in STATIC_STEPS

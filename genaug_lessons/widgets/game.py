@@ -50,8 +50,8 @@ SMALL = {
     "discriminator": Dense(64, 64, leak=0.2),
 }
 NOTHING_DRAWN = "no points to learn from yet: click the picture, or press Add"
-TWIN_STEPS = (0, 50, 200, 800)
-MOMENTS = f"the ring after {', '.join(map(str, TWIN_STEPS[:-1]))} and {TWIN_STEPS[-1]} steps"
+STATIC_STEPS = (0, 50, 200, 800)
+MOMENTS = f"the ring after {', '.join(map(str, STATIC_STEPS[:-1]))} and {STATIC_STEPS[-1]} steps"
 TEXT = f"game explorer: a GAN learns one of {len(PLANES)} distributions; in the still, {MOMENTS}"
 ALT = (
     f"a GAN learns {MOMENTS}: what the discriminator takes for real as shading, data as dots, "
@@ -86,17 +86,19 @@ class Game:
         self.training = training_steps(self.model, self.x, steps=steps, rng=rng, players=players)
 
 
-def twin(**arguments) -> Figure:
+def static_figure(**arguments) -> Figure:
     """The game about the ring at the four moments.
 
     Args:
         **arguments: seed and GAN settings of the `Game`.
     """
-    game = Game(PLANES["ring"], steps=TWIN_STEPS[-1], players=PLAYERS["both in turn"], **arguments)
+    game = Game(
+        PLANES["ring"], steps=STATIC_STEPS[-1], players=PLAYERS["both in turn"], **arguments
+    )
     figure = Figure(figsize=(7.6, 7.3))
     axes = figure.subplots(2, 2, gridspec_kw={"hspace": 0.2, "wspace": 0.2})
     figure.subplots_adjust(left=0.06, right=0.87, bottom=0.06, top=0.91)
-    for axis, last in zip(axes.flat, TWIN_STEPS, strict=True):
+    for axis, last in zip(axes.flat, STATIC_STEPS, strict=True):
         while game.training.index < last:
             next(game.training)
         game_picture.draw(axis, game.model, game.x[:SHOWN], game.z)
@@ -128,7 +130,7 @@ class GameExplorer(LiveTraining):
         super().__init__(
             self.training, figure=figure, driver=driver, pace=PACES[self.chosen["pace"]]
         )
-        self.twin = cache(lambda: png(twin(**self.arguments)))
+        self.twin = cache(lambda: png(static_figure(**self.arguments)))
 
     @property
     def plane(self) -> data.PlaneMixture | None:

@@ -73,7 +73,7 @@ class GameControls(Dashboard):
 
     def still(self) -> bytes:
         """The game at a few moments."""
-        return self.twin()
+        return self.static_figure()
 
     def offer_drawing(self, offered: bool) -> None:
         """Show or hide what draws points."""
