@@ -37,14 +37,14 @@ def page(monkeypatch):
 
 @pytest.fixture
 def shown(page, monkeypatch):
-    """A game that is shown, where commands are obeyed at once; its twin says only the seed."""
+    """A game that is shown, where commands are obeyed at once; its static figure says only the seed."""
 
-    def quick_twin(seed):
+    def quick_figure(seed):
         figure = Figure()
         figure.text(0.5, 0.5, f"seed {seed}")
         return figure
 
-    monkeypatch.setattr(game_explorer, "twin", quick_twin)
+    monkeypatch.setattr(game_explorer, "static_figure", quick_figure)
     game = GameExplorer()
     game._ipython_display_()
     return game
@@ -487,7 +487,7 @@ def test_every_control_says_what_it_does(shown):
     assert 'role="status"' in dashboard.caption.value
 
 
-def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
+def test_the_saved_page_holds_the_static_figure_whatever_was_played(shown, page):
     [(seen, _), (saved, metadata)] = page.outputs
     assert seen["text/plain"] == saved["text/plain"]
     assert saved["text/plain"].endswith("the ring after 0, 50, 200 and 800 steps")
@@ -500,7 +500,7 @@ def test_the_saved_page_holds_the_twin_whatever_was_played(shown, page):
     assert left == {"text/plain": saved["text/plain"], "image/png": saved["image/png"]}
 
 
-def test_the_twin_shows_the_game_at_the_four_moments():
+def test_the_static_figure_shows_the_game_at_the_four_moments():
     figure = static_figure(seed=1)
     panels = figure.axes[: len(STATIC_STEPS)]
     assert [panel.get_title() for panel in panels] == [

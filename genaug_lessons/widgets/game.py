@@ -130,7 +130,7 @@ class GameExplorer(LiveTraining):
         super().__init__(
             self.training, figure=figure, driver=driver, pace=PACES[self.chosen["pace"]]
         )
-        self.twin = cache(lambda: png(static_figure(**self.arguments)))
+        self.still_png = cache(lambda: png(static_figure(**self.arguments)))
 
     @property
     def plane(self) -> data.PlaneMixture | None:
@@ -241,7 +241,7 @@ class GameExplorer(LiveTraining):
         shown = GameControls(
             self.post,
             self.training.rates,
-            self.twin,
+            self.still_png,
             choices={name: (options, self.chosen[name]) for name, options in names.items()},
             layers=self.layers,
             mark=self.mark,

@@ -50,7 +50,7 @@ class GameControls(Dashboard):
         text: str,
         alt: str,
     ):
-        self.twin = still
+        self._still = still
         self.choices = {name: _dropdown(name, *choices[name]) for name in choices}
         for name, choice in self.choices.items():
             _on_change(choice, lambda value, name=name: post(name, value))
@@ -73,7 +73,7 @@ class GameControls(Dashboard):
 
     def still(self) -> bytes:
         """The game at a few moments."""
-        return self.static_figure()
+        return self._still()
 
     def offer_drawing(self, offered: bool) -> None:
         """Show or hide what draws points."""
