@@ -3,6 +3,7 @@
 A new family adds one line to `KINDS` for each of its variants.
 """
 
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import cache
@@ -410,6 +411,11 @@ def kinds(can: str = "trains", but: str = ""):
     able = [kind for kind in KINDS if can == "trains" or can in kind.can]
     chosen = [kind for kind in able if not kind.can & set(but.split())]
     return pytest.mark.parametrize("kind", chosen, ids=[kind.name for kind in chosen])
+
+
+def named(value: object) -> str:
+    """The value in words, without its address, which differs between two runs of the tests."""
+    return re.sub(r" (object )?at 0x[0-9a-f]+", "", str(value))
 
 
 def scramble(model: Model, seed: int = 1) -> Model:

@@ -37,7 +37,7 @@ def page(monkeypatch):
 
 @pytest.fixture
 def shown(page, monkeypatch):
-    """A game that is shown, where commands are obeyed at once; its static figure says only the seed."""
+    """A game that is shown, where commands are obeyed at once; its still says only the seed."""
 
     def quick_figure(seed):
         figure = Figure()

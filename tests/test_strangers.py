@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pytest
 import torch
+from kinds import named
 from torchvision.transforms import v2
 
 from genaug_lessons.augment import (
@@ -119,8 +120,8 @@ OF_EXAMPLES = (
 OF_LABELS = (Mixup(3), ROW), (Mixup(3), PICTURE), (CutMix(3), PICTURE), (Smooth(3), SIGNAL)
 
 
-over_examples = pytest.mark.parametrize(("transform", "shape"), OF_EXAMPLES, ids=str)
-over_all = pytest.mark.parametrize(("transform", "shape"), (*OF_EXAMPLES, *OF_LABELS), ids=str)
+over_examples = pytest.mark.parametrize(("transform", "shape"), OF_EXAMPLES, ids=named)
+over_all = pytest.mark.parametrize(("transform", "shape"), (*OF_EXAMPLES, *OF_LABELS), ids=named)
 
 
 def cpu(seed=0):
@@ -155,7 +156,7 @@ def test_the_same_rng_changes_a_batch_the_same_way_and_nothing_else(transform, s
 
 
 @over_all
-@pytest.mark.parametrize("front", [(20,), (3, 20)], ids=str)
+@pytest.mark.parametrize("front", [(20,), (3, 20)], ids=named)
 def test_shape_and_type_are_kept_and_labels_too_unless_it_says_that_it_blends_them(
     transform, shape, front
 ):
@@ -213,7 +214,7 @@ def test_every_transform_works_at_a_share_on_data_and_on_stacks(transform, shape
         (Volume(), "examples of 4 axes"),
         (Compose([Masking(0.1), Roll()]), r"signals \(C, T\)"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_data_of_another_rank_are_refused_when_the_transform_is_attached(transform, words):
     fits = {Drop: ROW, Roll: SIGNAL, Flip: PICTURE, Volume: (1, 3, 4, 2), Compose: SIGNAL}
@@ -325,7 +326,7 @@ def autoencoder(corruption, shape=PICTURE, **settings):
 @pytest.mark.parametrize(
     "corruption",
     [Erase(), [Erase(), Masking(0.2)], Compose([GaussianNoise(0.1), Flip()]), v2.RandomErasing(1)],
-    ids=str,
+    ids=named,
 )
 def test_an_autoencoder_restores_what_any_transform_of_its_pictures_corrupted(corruption):
     model, batch = autoencoder(corruption), Batch(rows(PICTURE).x)
@@ -382,7 +383,7 @@ class Shrink(PictureTransform):
         (Crop(6), PICTURE, r"corruption must fit .*: padding must be below 6"),
         (Shrink(), PICTURE, r"corruption must keep the shape \(1, 6, 7\), got \(1, 6, 6\)"),
     ],
-    ids=str,
+    ids=named,
 )
 def test_a_corruption_that_does_not_fit_is_refused_at_once(corruption, shape, message):
     with pytest.raises(ValueError, match=message):

@@ -7,6 +7,7 @@ import random
 import numpy as np
 import pytest
 import torch
+from kinds import named
 from torch.nn import functional as F
 from torchvision import transforms as v1
 from torchvision import tv_tensors
@@ -524,7 +525,7 @@ def test_changes_of_pixels_leave_masks_and_boxes_where_they_are(transform):
     assert not beyond.any() and not seen.any()
 
 
-@pytest.mark.parametrize("transform", [PerPicture(v2.RandomInvert()), Bare()], ids=repr)
+@pytest.mark.parametrize("transform", [PerPicture(v2.RandomInvert()), Bare()], ids=named)
 def test_what_cannot_say_where_things_go_moves_no_masks_and_no_boxes(transform):
     with pytest.raises(TypeError, match=f"{type(transform).__name__} moves no masks"):
         transform.apply_to_mask(torch.zeros(2, 3, 3), ())
