@@ -130,11 +130,11 @@ class Model(nn.Module):
         if tuple(data.shape) != self.shape:
             raise ValueError(f"data must have examples of shape {self.shape}, got {data.shape}")
         if data.stack != self.stack:
-            wanted, found = (f"{n or 'no'} stacked data sets" for n in (self.stack, data.stack))
-            raise ValueError(f"data must hold {wanted} for {type(self).__name__}, got {found}")
+            wanted, given = (f"{n or 'no'} stacked data sets" for n in (self.stack, data.stack))
+            raise ValueError(f"data must hold {wanted} for {type(self).__name__}, got {given}")
         if "batch_size" not in self.defaults and not isinstance(data, Dataset):
-            name, found = type(self).__name__, type(data).__name__
-            raise ValueError(f"data must be a Dataset: {name} takes all rows at once, got {found}")
+            name, given = type(self).__name__, type(data).__name__
+            raise ValueError(f"data must be a Dataset: {name} takes all rows at once, got {given}")
         if self.support != "real" and data.support == "real":
             raise ValueError(
                 f'data must have support "{self.support}" for this model, got "{data.support}"'

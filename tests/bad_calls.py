@@ -656,7 +656,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "steps": 1,
                 "rng": rng(),
                 "network": Dense(4),
-                "dropout": 0.1,
             },
         ),
         lambda: (evaluate.frechet_distance, {"x": rows(4), "y": rows(5)}),

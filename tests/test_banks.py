@@ -62,8 +62,8 @@ def per_class():
 def test_samples_of_a_label_come_from_its_own_model(per_class):
     with torch.no_grad():
         for value, model in enumerate(per_class.models):
-            model.decoder[-1].weight.zero_()
-            model.decoder[-1].bias.fill_(value)
+            model.decoder[-2].weight.zero_()
+            model.decoder[-2].bias.fill_(value)
     label = torch.tensor([2, 0, 1, 1, 2])
     found = per_class.sample(5, label=label, rng=cpu())
     assert torch.equal(found, label[:, None].float().expand(5, 2))

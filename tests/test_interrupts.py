@@ -437,8 +437,8 @@ from genaug_lessons.models.vae import VAE
 from genaug_lessons.random import generator
 from genaug_lessons.training import fit, training_steps
 digits = data.digits()
-model = VAE(digits.shape, latent=2, generator=generator(0))
-fit(model, digits, steps=2, generator=generator(0), show_progress=False)
+model = VAE(digits.shape, latent=2, rng=generator(0))
+fit(model, digits, steps=2, rng=generator(0), show_progress=False)
 """
 
 
@@ -455,11 +455,11 @@ def wait_for(client, text):
     "cell, said",
     [
         (
-            "print('begun'); fit(model, digits, steps=10**7, generator=generator(0), resume=True)",
+            "print('begun'); fit(model, digits, steps=10**7, rng=generator(0), resume=True)",
             "; the model can be used",
         ),
         (
-            "loop = training_steps(model, digits, steps=10**7, generator=generator(0), resume=True)"
+            "loop = training_steps(model, digits, steps=10**7, rng=generator(0), resume=True)"
             "\nprint('begun')\nfor step in loop: pass",
             "",
         ),
@@ -481,7 +481,7 @@ def test_an_interrupt_in_a_notebook_ends_the_cell_and_those_queued_behind_it(ker
     assert (contents[0]["status"], contents[0]["ename"]) == ("error", "KeyboardInterrupt")
     assert [content["status"] for content in contents[1:]] == ["aborted"] * 2
     client.execute(
-        "import torch; x = model.sample(3, generator=generator(0))\n"
+        "import torch; x = model.sample(3, rng=generator(0))\n"
         "print(model.training, model.steps_done > 2, bool(x.isfinite().all()), 'checked')"
     )
     printed = wait_for(client, "checked")

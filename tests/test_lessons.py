@@ -110,7 +110,7 @@ def test_code_cells_are_short(book):
 
 def test_code_and_prose_keep_the_rhythm(book):
     kinds = [cell.cell_type for cell in book.cells]
-    assert 15 <= kinds.count("code") <= 30
+    assert 15 <= kinds.count("code") <= 45
     assert max(len(list(run)) for kind, run in groupby(kinds) if kind == "code") <= 3
     assert 1200 <= len(words(book)) <= 2500
 

@@ -16,7 +16,7 @@ from genaug_lessons.ensemble import Ensemble, cross_entropy
 from genaug_lessons.evaluate import Arm, study
 from genaug_lessons.model import GradientUpdate
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.nn import Dense
+from genaug_lessons.nn import Conv, Dense
 from genaug_lessons.random import generator, normal
 
 WEIGHTS = torch.linspace(0.2, 3, 10, dtype=torch.float64)
@@ -89,17 +89,17 @@ def test_class_weights_move_the_weights_as_the_hand_computed_gradient_says():
 
 
 def test_label_smoothing_is_torchs():
-    model = Ensemble(members("mlp"), loss=smoothed).eval()
+    model = Ensemble(members(Dense(16, 8)), loss=smoothed).eval()
     batch = next(batches(1))
     alone = [F.cross_entropy(model(batch.x)[k], batch.y[k], label_smoothing=0.1) for k in range(3)]
     loss = model.objectives()[0].loss(batch, generator(0))
     torch.testing.assert_close(loss, sum(alone))
 
 
-@pytest.mark.parametrize("network", ["mlp", "cnn"])
+@pytest.mark.parametrize("network", [Dense(16, 8), Conv(16, 8)], ids=str)
 @pytest.mark.parametrize("loss", LOSSES[:3])
 def test_stacked_classifiers_learn_by_a_loss_of_their_own_as_each_would_alone(network, loss):
-    models = members(network, dropout=0.0)
+    models = members(network)
     together, alone = Ensemble(models, loss=loss), [Ensemble([m], loss=loss) for m in models]
     stack, *parts = (GradientUpdate(m.objectives(), **TRAINING) for m in (together, *alone))
     rng = generator(1)
@@ -116,7 +116,7 @@ def test_stacked_classifiers_learn_by_a_loss_of_their_own_as_each_would_alone(ne
 
 
 def test_noise_of_a_loss_is_each_members_own_and_no_gradient_mixes_them():
-    together = Ensemble([m.float() for m in members("mlp", dropout=0.0)], loss=consistent)
+    together = Ensemble([m.float() for m in members(Dense(16, 8))], loss=consistent)
     batch = next(batches(1, unlabelled=True))
     batch = batch._replace(x=batch.x.float())
     first = together._own_loss(batch, generator(4))
@@ -129,7 +129,8 @@ def test_noise_of_a_loss_is_each_members_own_and_no_gradient_mixes_them():
 
 
 def test_the_plain_loss_as_ones_own_trains_as_the_default():
-    first, second = (Ensemble([m.float() for m in members("mlp")], loss=x) for x in (None, plain))
+    network = Dense(16, 8, dropout=0.3)
+    first, second = (Ensemble([m.float() for m in members(network)], loss=x) for x in (None, plain))
     for model in (first, second):
         run(model, stacked(), 5)
     for a, b in zip(first.parameters(), second.parameters(), strict=True):
@@ -150,7 +151,12 @@ def test_the_plain_loss_as_ones_own_trains_as_the_default():
 )
 def test_losses_that_are_not_one_number_an_example_are_refused(loss, message):
     with pytest.raises((TypeError, ValueError), match=message):
-        run(Ensemble([m.float() for m in members("mlp")], loss=loss), stacked(), 1, batch_size=50)
+        run(
+            Ensemble([m.float() for m in members(Dense(16, 8))], loss=loss),
+            stacked(),
+            1,
+            batch_size=50,
+        )
 
 
 # --- arms

@@ -23,14 +23,14 @@ from genaug_lessons.training import training_steps
 
 def shift(train, kind=Classifier, **settings):
     rng = generator(0)
-    model = kind((1, 8, 8), generator=rng, **settings)
+    model = kind((1, 8, 8), rng=rng, **settings)
     before = [weight.detach().clone() for weight in model.parameters()]
     train(model, rng)
     pairs = zip(model.parameters(), before)
     return max(float((now / was - 1).nan_to_num().abs().max()) for now, was in pairs)
 
 def start(model, rng):
-    training_steps(model, data.digits(), steps=1, generator=rng)
+    training_steps(model, data.digits(), steps=1, rng=rng)
 
 print(torch.backends.cpu.get_cpu_capability().replace(" ", "_"), torch.get_num_threads())
 print(shift(start, classes=10), shift(start, RBM, hidden=16))

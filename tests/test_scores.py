@@ -2,6 +2,7 @@
 
 import math
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 import torch
@@ -191,5 +192,6 @@ def test_tables_and_figures_say_what_was_scored_and_which_way_is_good(
 
 
 def test_a_forest_shows_as_many_digits_as_it_is_told():
-    said = plots.forest({"a": (0.0123, -0.001, 0.0257)}, xlabel="fall", digits=3)
-    assert str(said).endswith("fall: a +0.012 [-0.001, +0.026]")
+    words = plots.forest({"a": (0.0123, -0.001, 0.0257)}, xlabel="fall", digits=3)
+    plt.close("all")
+    assert str(words).endswith("fall: a +0.012 [-0.001, +0.026]")

@@ -208,7 +208,7 @@ def test_a_default_may_be_of_another_type_than_its_annotation():
 
 def test_a_checked_function_looks_like_itself():
     assert gaussian_kl.__name__ == "gaussian_kl" and "KL divergence" in gaussian_kl.__doc__
-    assert str(inspect.signature(VAE)).startswith("(shape: int | tuple[int, ...], *, hidden:")
+    assert str(inspect.signature(VAE)).startswith("(shape: int | tuple[int, ...], *, network:")
     assert "0.5 * (mean.square()" in inspect.getsource(gaussian_kl)
 
 

@@ -71,8 +71,8 @@ class Affine(Geometric):
         """Each pixel takes the label of the nearest pixel it comes from, 0 from outside."""
         check_mask(mask)
         places = _sources(parameters, mask.shape[-2:])
-        found = F.grid_sample(mask[:, None].to(places), places, "nearest", align_corners=False)
-        return found[:, 0].to(mask.dtype)
+        moved = F.grid_sample(mask[:, None].to(places), places, "nearest", align_corners=False)
+        return moved[:, 0].to(mask.dtype)
 
     def moved(self, boxes: Tensor, parameters: tuple[Tensor, ...], size: tuple[int, int]) -> Tensor:
         """The upright boxes around the moved corners."""

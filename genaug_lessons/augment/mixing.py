@@ -57,9 +57,9 @@ class Mixing(Transform):
         if not batch.y.is_floating_point():
             return F.one_hot(batch.y, self.classes).to(batch.x)
         if batch.y.shape[-1] != self.classes:
-            found = batch.y.shape[-1]
+            given = batch.y.shape[-1]
             raise ValueError(
-                f"batch must have {self.classes} classes, got probabilities of {found}"
+                f"batch must have {self.classes} classes, got probabilities of {given}"
             )
         return batch.y
 

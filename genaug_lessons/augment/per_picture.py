@@ -53,12 +53,12 @@ class PerPicture(PictureTransform):
         torch.default_generator.manual_seed(seed)
         random.seed(seed)
         changed = self.change(picture)
-        wanted, found = (
+        wanted, given = (
             f"{tuple(each.shape)} {each.dtype}" if isinstance(each, Tensor) else type(each).__name__
             for each in (picture, changed)
         )
-        if found != wanted:
-            raise ValueError(f"change must return a picture {wanted}, got {found}")
+        if given != wanted:
+            raise ValueError(f"change must return a picture {wanted}, got {given}")
         return changed
 
 

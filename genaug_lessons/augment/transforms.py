@@ -113,8 +113,8 @@ class ExampleTransform(Transform):
             data: a `Dataset` or a stack of them.
         """
         if self.rank is not None and len(data.shape) != self.rank:
-            found = f"got examples of shape {data.shape}"
-            raise ValueError(f"data must hold {self._layout()}, {found}")
+            given = f"got examples of shape {data.shape}"
+            raise ValueError(f"data must hold {self._layout()}, {given}")
 
     def _layout(self) -> str:
         return LAYOUTS.get(self.rank, f"examples of {self.rank} axes")

@@ -156,7 +156,7 @@ class EnergyModel(Model):
         self.ratio = count("ratio", ratio)
         _check_noise(noise, self.shape, rng)
         self.seen = getattr(noise, "seen", None)
-        # Its functions, not itself: a fitted mixture's parameters are none of this model's.
+        # The methods, not the module, so that its parameters are not registered here.
         self.noise_sample, self.noise_log_density = noise.sample, noise.log_density
         self.network = network.encoder(self.shape, 1, rng=rng)
         refuse_dropout(self, network)
@@ -210,8 +210,8 @@ def _check_noise(noise: NoiseDistribution, shape: tuple[int, ...], rng: torch.Ge
         )
     drawn = noise.sample(2, rng=rng)
     if not isinstance(drawn, Tensor) or drawn.shape != (2, *shape):
-        found = tuple(drawn.shape[1:]) if isinstance(drawn, Tensor) else type(drawn).__name__
-        raise ValueError(f"noise must draw examples of shape {shape}, got {found}")
+        given = tuple(drawn.shape[1:]) if isinstance(drawn, Tensor) else type(drawn).__name__
+        raise ValueError(f"noise must draw examples of shape {shape}, got {given}")
 
 
 check_types(__name__)

@@ -188,7 +188,7 @@ def reverse_annealed_log_partition(
     Args:
         model: any RBM.
         v: (R, V) visible states of the model, as `exact_states` draws them; those of a chain that
-            has not come to the model's law spoil the bound.
+            has not converged to the model's distribution spoil the bound.
         betas: as for `annealed_log_partition`; they are gone through from 1 to 0.
         base: as for `annealed_log_partition`.
         rng: on the model's device.

@@ -110,7 +110,7 @@ def hutchinson_divergence(score: Score, x: Tensor, directions: Tensor) -> Tensor
 
 
 def _check_sigma(sigma: float | Tensor) -> None:
-    if not isinstance(sigma, Tensor):  # to look into a tensor is to wait for it
+    if not isinstance(sigma, Tensor):  # checking a tensor would force a device sync
         number("sigma", sigma, above=0)
 
 

@@ -77,7 +77,7 @@ class Dropout(nn.Module):
 
 
 class BatchNorm(nn.BatchNorm1d):
-    """Torch's own, but a batch of a single row, which has no spread, meets the running figures.
+    """Torch's own, but a batch of one row is normalised by the running statistics.
 
     Source: Ioffe & Szegedy 2015, arXiv:1502.03167, algorithm 1.
     """

@@ -137,7 +137,7 @@ class GameExplorer(LiveTraining):
         """The distribution that is learnt; None while you have drawn nothing."""
         if self.chosen["data"] != OWN:
             return PLANES[self.chosen["data"]]
-        labels = torch.ones(len(self.clouds), dtype=torch.int64)  # one class, for no one to count
+        labels = torch.ones(len(self.clouds), dtype=torch.int64)  # one class
         centres = torch.tensor(self.clouds, dtype=torch.float32)
         return data.PlaneMixture(centres, CLOUD, labels) if self.clouds else None
 
@@ -216,7 +216,7 @@ class GameExplorer(LiveTraining):
 
     def _begin(self) -> None:
         players = PLAYERS[self.chosen["players"]]
-        plane = self.plane or PLANES["ring"]  # which no one learns while nothing is drawn
+        plane = self.plane or PLANES["ring"]  # a stand-in until something is drawn
         self.game = Game(plane, steps=self.game_steps, players=players, **self.arguments)
         self.training = self.game.training
 

@@ -32,7 +32,7 @@ EXTENT = 3.0  # the plane is shown from -3 to 3
 SIDE = 61  # places at which the discriminator is asked, along each axis
 ARROWS, LONGEST, MIDDLING = 40, 0.8, 0.2
 SHADES = LinearSegmentedColormap.from_list("probability", ["0.65", "0.7", "0.83", "0.95", "1.0"])
-DATA = {  # light within, dark around: told from the samples without colour
+DATA = {  # a light dot with a dark edge, which differs from the crosses in grey, too
     "color": "#003E6B",
     "markerfacecolor": "#B7DDF7",
     "marker": "o",

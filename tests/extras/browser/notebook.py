@@ -45,10 +45,10 @@ def unseen(model):
 
 def train(steps=10**6, **monitors):
     rng = generator(0)
-    model = VAE((1, 8, 8), classes=10, generator=rng)
+    model = VAE((1, 8, 8), classes=10, rng=rng)
     monitors = {"negative ELBO of unseen digits": unseen, **monitors}
     training = training_steps(
-        model, split.labelled, steps=steps, lr=3e-4, generator=rng, monitors=monitors
+        model, split.labelled, steps=steps, lr=3e-4, rng=rng, monitors=monitors
     )
     training.batches = timed(training.batches)
     return training
