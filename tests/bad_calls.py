@@ -490,10 +490,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (dropout.all_masks, {"n": 3}),
         lambda: (dropout.mask_probabilities, {"masks": torch.ones(3, 2), "p": 0.5}),
         lambda: (
-            dropout.geometric_ensemble,
-            {"log_probs": rows(3).log_softmax(-1), "weights": torch.full((3,), 1 / 3)},
-        ),
-        lambda: (
             dropout.dropout_regression,
             {"x": rows(4), "y": torch.arange(4.0), "p": 0.5},
         ),
@@ -510,7 +506,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "rng": rng(),
             },
         ),
-        lambda: (dropout.max_norm, {"weight": rows(3), "limit": 1.0}),
         lambda: (gan_game.discriminator_loss, {"real": rows(3)[:, 0], "fake": rows(3)[:, 1]}),
         lambda: (
             gan_game.dirac_game,
@@ -559,10 +554,6 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
         lambda: (
             rbm_likelihood.log_likelihood,
             {"model": kinds.rbm(rng()), "x": binary(), "label": None, "log_z": 3.0},
-        ),
-        lambda: (
-            rbm_likelihood.pseudo_log_likelihood,
-            {"model": kinds.rbm(rng()), "x": binary(), "label": None},
         ),
         lambda: (
             rbm_likelihood.annealed_log_partition,

@@ -4,7 +4,6 @@ import math
 
 import pytest
 import torch
-from torch.nn import functional as F
 
 from genaug_lessons.models import dropout as file
 from genaug_lessons.models.classifier import Classifier
@@ -14,10 +13,8 @@ from genaug_lessons.models.dropout import (
     dropout_mask,
     dropout_regression,
     dropout_squared_error,
-    geometric_ensemble,
     inverted_dropout,
     mask_probabilities,
-    max_norm,
     monte_carlo,
     scale_at_test,
 )
@@ -92,38 +89,6 @@ def test_without_drops_both_conventions_change_nothing():
     x, mask = doubles(5), dropout_mask((5,), 0.0, cpu())
     for same in (classical_dropout(x, mask), inverted_dropout(x, mask, 0.0), scale_at_test(x, 0.0)):
         assert torch.equal(same, x)
-
-
-# --- ensembles
-
-
-@pytest.mark.parametrize("p", [0.2, 0.5])
-def test_geometric_mean_over_all_masks_of_one_softmax_layer_is_that_layer_scaled(p):
-    x, weight, bias = doubles(3, 10), doubles(4, 10, seed=1), doubles(4, seed=2)
-    masks = all_masks(10).double()
-    log_probs = F.linear(classical_dropout(x, masks[:, None]), weight, bias).log_softmax(-1)
-    found = geometric_ensemble(log_probs, mask_probabilities(masks, p))
-    exact = F.linear(scale_at_test(x, p), weight, bias).log_softmax(-1)
-    torch.testing.assert_close(found, exact, atol=1e-10, rtol=0)
-
-
-def test_geometric_mean_of_two_layers_is_not_the_scaled_network():
-    x, first, second = doubles(3, 6), doubles(5, 6, seed=1), doubles(4, 5, seed=2)
-
-    def network(x):
-        return F.linear(F.linear(x, first).relu(), second).log_softmax(-1)
-
-    masks = all_masks(6).double()
-    found = geometric_ensemble(network(x * masks[:, None]), mask_probabilities(masks, 0.5))
-    assert (found.exp() - network(scale_at_test(x, 0.5)).exp()).abs().max() > 0.01
-
-
-def test_geometric_mean_is_normalised_and_weighs_as_told():
-    log_probs = doubles(3, 2, 4).log_softmax(-1)
-    weights = torch.tensor([0.5, 0.2, 0.3]).double()
-    found = geometric_ensemble(log_probs, weights)
-    product = (log_probs.exp() ** weights[:, None, None]).prod(0)
-    torch.testing.assert_close(found.exp(), product / product.sum(-1, keepdim=True))
 
 
 # --- linear regression
@@ -216,25 +181,6 @@ def test_monte_carlo_leaves_the_classifier_as_it_was_and_follows_the_generator(m
     assert ((found.mean - mean).abs() < 5 * std / 400**0.5).all()
 
 
-# --- the max-norm constraint
-
-
-def test_max_norm_cuts_long_incoming_vectors_to_the_limit_and_leaves_the_others():
-    weight = torch.tensor([[3.0, 4.0], [0.3, 0.4], [0.0, 0.0], [0.0, -2.0]])
-    found = max_norm(weight, 2.0)
-    torch.testing.assert_close(found[0], torch.tensor([1.2, 1.6]))
-    assert torch.equal(found[1:], weight[1:])
-
-
-def test_max_norm_of_a_convolution_takes_all_inputs_of_a_channel_together():
-    weight = doubles(5, 2, 4, 3)
-    found = max_norm(weight, 1.0)
-    lengths = found.square().sum((1, 2, 3)).sqrt()
-    torch.testing.assert_close(lengths, torch.ones(5).double())
-    torch.testing.assert_close(F.cosine_similarity(found.flatten(1), weight.flatten(1)), lengths)
-    assert torch.equal(max_norm(found / 2, 1.0), found / 2)
-
-
 def test_there_are_masks_for_up_to_20_values():
     masks = all_masks(20)
     assert masks.shape == (2**20, 20) and masks.mean() == 0.5
@@ -248,7 +194,6 @@ def test_there_are_masks_for_up_to_20_values():
     [
         (lambda: all_masks(0), "n must be an integer of at least 1, got 0"),
         (lambda: all_masks(21), "n must lie in 1 to 20, .* got 21"),
-        (lambda: max_norm(torch.ones(2, 2), 0.0), "limit must be above 0, got 0.0"),
         (
             lambda: dropout_regression(doubles(4, 2), doubles(4), 1.0),
             r"p must lie in \[0, 1\), got 1.0",

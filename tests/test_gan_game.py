@@ -12,7 +12,6 @@ from genaug_lessons.models.gan_game import (
     LOSSES,
     dirac_game,
     discriminator_loss,
-    jensen_shannon,
     least_squares_discriminator_loss,
     least_squares_loss,
     minimax_loss,
@@ -55,6 +54,12 @@ def law(logits):
 # the discriminator's best and the value of the game
 
 
+def jensen_shannon(p, q):
+    """The divergence in nats of two laws without zeros."""
+    middle = (p + q) / 2
+    return sum((one * (one / middle).log()).sum() for one in (p, q)) / 2
+
+
 def test_the_best_discriminator_is_the_share_of_the_data_in_each_state():
     found, _ = best(table_loss)
     torch.testing.assert_close(found.sigmoid(), optimal_discriminator(p, q), atol=1e-7, rtol=0)
@@ -93,13 +98,6 @@ def test_a_discriminator_that_guesses_loses_2_log_2():
     assert discriminator_loss(torch.zeros(5), torch.zeros(3)).item() == pytest.approx(
         2 * math.log(2)
     )
-
-
-def test_divergence_is_symmetric_none_from_oneself_and_log_2_between_strangers():
-    assert jensen_shannon(p, q).item() == pytest.approx(jensen_shannon(q, p).item())
-    assert jensen_shannon(p, p) == 0
-    strangers = torch.tensor([0.5, 0.5, 0, 0]), torch.tensor([0, 0, 0.25, 0.75])
-    assert jensen_shannon(*strangers).item() == pytest.approx(math.log(2))
 
 
 def test_with_labels_the_best_discriminator_is_the_share_within_each_label():

@@ -2,7 +2,6 @@
 
 import copy
 import math
-from functools import partial
 
 import pytest
 import torch
@@ -17,7 +16,6 @@ from boltzmann import (
     states,
     visible_states,
 )
-from sklearn.neural_network import BernoulliRBM
 
 from genaug_lessons.models import rbm_likelihood
 from genaug_lessons.models.rbm_likelihood import (
@@ -27,7 +25,6 @@ from genaug_lessons.models.rbm_likelihood import (
     exact_states,
     log_likelihood,
     log_partition,
-    pseudo_log_likelihood,
     reverse_annealed_log_partition,
 )
 from genaug_lessons.random import normal
@@ -278,42 +275,7 @@ def test_base_rates_give_a_model_without_weights_the_means_of_the_data(classes, 
     assert base_rates(model, 0 * x, y).isfinite().all()
 
 
-# --- pseudo-likelihood
-
-
-@pytest.mark.parametrize("classes", [None, 3])
-def test_pseudo_likelihood_is_the_sum_of_the_conditionals_of_the_table(classes):
-    model = scrambled(4, 3, classes=classes)
-    v, p = visible_states(model), joint(model).sum(1)
-    label = None if classes is None else v[:, 4:].argmax(1)
-    total = torch.zeros(len(v)).double()
-    for unit in range(4):
-        flipped = v.clone()
-        flipped[:, unit] = 1 - v[:, unit]
-        twin = (flipped[:, None] == v).all(2).double().argmax(1)
-        total += (p / (p + p[twin])).log()
-    close(pseudo_log_likelihood(model, v[:, :4], label), total)
-
-
-def test_pseudo_likelihood_is_what_scikit_learn_estimates_from_one_pixel():
-    model, v = scrambled(8, 6, scale=0.5), states(8)[100:103]
-    twin = BernoulliRBM(6)
-    twin.components_ = model.W.detach().numpy().T
-    twin.intercept_hidden_ = model.b.detach().numpy()
-    twin.intercept_visible_ = model.a.detach().numpy()
-    found = []
-    for seed in range(400):
-        twin.random_state = seed
-        found.append(torch.from_numpy(twin.score_samples(v.numpy())))
-    found, exact = torch.stack(found), pseudo_log_likelihood(model, v).detach()
-    five_errors(found.mean(0), exact, found.std(0) / 20)
-
-
-def test_independent_pixels_have_their_own_likelihood_as_pseudo_likelihood():
-    model = scrambled(4, 3)
-    model.W.data.zero_()
-    x = states(4)
-    close(pseudo_log_likelihood(model, x), log_likelihood(model, x, log_z=log_partition(model)))
+# --- pictures
 
 
 @pytest.mark.parametrize("classes", [None, 3])
@@ -323,6 +285,8 @@ def test_pictures_have_the_likelihoods_of_their_pixels_in_a_row(classes):
     y = None if classes is None else torch.arange(41) % 3
     pictures = x.view(41, 1, 2, 3)
     close(log_partition(model), log_z)
-    for likelihood in (partial(log_likelihood, log_z=log_z), pseudo_log_likelihood):
-        close(likelihood(model, pictures, y), likelihood(flat, x, y))
+    of_pictures, of_rows = (
+        log_likelihood(m, rows, y, log_z=log_z) for m, rows in ((model, pictures), (flat, x))
+    )
+    close(of_pictures, of_rows)
     close(base_rates(model, pictures, y), base_rates(flat, x, y))

@@ -29,10 +29,8 @@ __all__ = [
     "dropout_mask",
     "dropout_regression",
     "dropout_squared_error",
-    "geometric_ensemble",
     "inverted_dropout",
     "mask_probabilities",
-    "max_norm",
     "monte_carlo",
     "scale_at_test",
 ]
@@ -59,24 +57,6 @@ def mask_probabilities(masks: Tensor, p: float) -> Tensor:
     """The probability of each mask (M, n), (M,): p for each dropped value, 1 - p for each kept."""
     p = probability("p", p)
     return (masks * (1 - p) + (1 - masks) * p).prod(-1)
-
-
-def geometric_ensemble(log_probs: Tensor, weights: Tensor) -> Tensor:
-    """The renormalised geometric mean of the predictions of M networks, as log probabilities.
-
-    For one softmax layer and all masks of its inputs it *is* the network with its inputs scaled by
-    1 - p; for deeper networks the two only come close.
-
-    Args:
-        log_probs: (M, B, C) log probabilities.
-        weights: (M,) weights that sum to 1, such as the `mask_probabilities`.
-
-    Returns:
-        (B, C) log probabilities.
-
-    Source: Hinton et al. 2012, arXiv:1207.0580, on the "mean network".
-    """
-    return torch.tensordot(weights, log_probs, 1).log_softmax(-1)
 
 
 def dropout_squared_error(x: Tensor, y: Tensor, w: Tensor, p: float) -> Tensor:
@@ -147,19 +127,6 @@ def monte_carlo(model: Classifier, x: Tensor, *, draws: int, rng: torch.Generato
         model.eval()
     probs = probs.view(draws, len(x), -1)
     return MonteCarlo(probs.mean(0), probs.std(0))
-
-
-def max_norm(weight: Tensor, limit: float) -> Tensor:
-    """Weights (outputs, *inputs) whose incoming vectors longer than `limit` are cut to it.
-
-    Raises:
-        ValueError: limit not above 0.
-
-    Source: Srivastava et al. 2014, section 5.1.
-    """
-    number("limit", limit, above=0)
-    length = weight.flatten(1).norm(dim=1).view(-1, *[1] * (weight.ndim - 1))
-    return weight * (limit / length).clamp(max=1)
 
 
 check_types(__name__)

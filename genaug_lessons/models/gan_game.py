@@ -86,15 +86,6 @@ def value(p: Tensor, q: Tensor, discriminator: Tensor) -> Tensor:
     return torch.xlogy(p, discriminator).sum() + torch.xlogy(q, 1 - discriminator).sum()
 
 
-def jensen_shannon(p: Tensor, q: Tensor) -> Tensor:
-    """Jensen-Shannon divergence in nats, a scalar in [0, log 2]; value = 2 JSD - log 4 at best.
-
-    Source: Goodfellow et al. 2014, theorem 1.
-    """
-    middle = (p + q) / 2
-    return sum(torch.xlogy(one, one) - torch.xlogy(one, middle) for one in (p, q)).sum() / 2
-
-
 def dirac_game(
     start: tuple[float, float] = (1.0, 0.0),
     *,

@@ -1,4 +1,4 @@
-"""How likely data are under a restricted Boltzmann machine: exact, annealed and pseudo-likelihoods.
+"""How likely data are under a restricted Boltzmann machine: exactly, or by annealing.
 
     log p(v) = -F(v) - log Z,   Z = sum_v exp(-F(v))
 
@@ -12,8 +12,7 @@ Z is estimated without bias, so log Z too low on average; run backwards from sam
 model, 1 / Z is, so log Z too high.
 
 Source: Salakhutdinov & Murray 2008, ICML (AIS for RBMs); Neal 2001, Statistics and Computing 11
-(AIS); Grosse, Ghahramani & Adams 2015, arXiv:1511.02543 (backwards); Besag 1975, The Statistician
-24 (pseudo-likelihood).
+(AIS); Grosse, Ghahramani & Adams 2015, arXiv:1511.02543 (backwards).
 
 Letters: v (B, V) visible, h (B, H) hidden units, W, a, b as in `rbm.py`; x (B, *shape) examples,
 y (B,) labels; R runs; all likelihoods and log Z in nats.
@@ -26,10 +25,9 @@ from typing import NamedTuple
 
 import torch
 from torch import Tensor
-from torch.nn import functional as F
 
 from genaug_lessons.checks import count, number
-from genaug_lessons.models.rbm import RBM, softplus
+from genaug_lessons.models.rbm import RBM
 from genaug_lessons.random import check_device, uniform
 from genaug_lessons.typed import check_types
 
@@ -95,26 +93,6 @@ def log_likelihood(
         log_z = number("log_z", log_z)
     check_states(model, x)
     return -model.free_energy(model.to_visible(x, label)) - log_z
-
-
-def pseudo_log_likelihood(model: RBM, x: Tensor, label: Tensor | None = None) -> Tensor:
-    """sum_i log p(x_i | all other units), (B,) in nats, which needs no Z; x as `log_likelihood`.
-
-    Raises:
-        ValueError: Gaussian visible units, or values other than 0 and 1.
-    """
-    if model.visible != "binary":
-        raise ValueError(f"model must have binary visible units, got {model.visible!r}")
-    check_states(model, x)
-    v = model.to_visible(x, label)
-    inputs, total = model.hidden_input(v), 0.0
-    before = softplus(inputs).sum(1)
-    for unit in range(model.size):
-        change = 1 - 2 * v[:, unit]
-        after = softplus(inputs + change[:, None] * model.W[unit]).sum(1)
-        rise = before - after - change * model.a[unit]  # of the free energy, by flipping the unit
-        total = total + F.logsigmoid(rise)
-    return total
 
 
 def check_states(model: RBM, x: Tensor) -> None:

@@ -83,9 +83,4 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
     return mean.var(0) > number("threshold", threshold, least=0)
 
 
-def unit_kl(mean: Tensor, log_var: Tensor) -> Tensor:
-    """The KL term of each latent unit, (Z,) in nats, averaged over (N, Z) posteriors."""
-    return 0.5 * (mean.square() + log_var.exp() - 1 - log_var).mean(0)
-
-
 check_types(__name__)
