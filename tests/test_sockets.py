@@ -183,7 +183,10 @@ def test_each_model_has_a_likelihood_of_its_own():
     run(first, normal((50, 2), cpu(1)), 3)
     assert shared.log_var == second.likelihood.log_var == 0 != first.likelihood.log_var
     assert "likelihood.log_var" in dict(first.named_parameters())
-    assert VAE(2, rng=cpu()).support == Bernoulli().support == "unit"
+    assert VAE((1, 4, 4), rng=cpu()).support == Bernoulli().support == "unit"
+    assert (
+        VAE(2, rng=cpu()).support == VAE((2, 9), rng=cpu()).support == Gaussian().support == "real"
+    )
 
 
 # --- a model that samples

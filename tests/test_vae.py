@@ -281,7 +281,9 @@ def objective(model, batch, seed=0):
 
 @pytest.fixture
 def conditional():
-    model = VAE(4, network=Dense(6), latent=2, classes=3, beta=0.6, rng=cpu())
+    model = VAE(
+        4, likelihood=Bernoulli(), network=Dense(6), latent=2, classes=3, beta=0.6, rng=cpu()
+    )
     return scrambled(model, scale=0.5)
 
 
@@ -321,7 +323,7 @@ def test_a_wrong_label_costs_likelihood():
 
 
 def test_labels_are_asked_for_by_conditional_models_and_refused_by_others(conditional):
-    plain = VAE(4, latent=2, rng=cpu())
+    plain = VAE(4, likelihood=Bernoulli(), latent=2, rng=cpu())
     x, z, label = torch.zeros(3, 4), torch.zeros(3, 2), torch.zeros(3, dtype=torch.int64)
     for act in (lambda y: plain.encode(x, y), lambda y: plain.decode(z, y)):
         with pytest.raises(ValueError, match="label must not be given"):
@@ -394,4 +396,9 @@ def test_impossible_settings_are_refused(settings, message):
 
 def test_bernoulli_vae_refuses_data_outside_the_unit_interval():
     with pytest.raises(ValueError, match='support "unit"'):
-        fit(VAE(2, rng=cpu()), Dataset(torch.randn(5, 2)), steps=1, rng=cpu())
+        fit(
+            VAE(2, likelihood=Bernoulli(), rng=cpu()),
+            Dataset(torch.randn(5, 2)),
+            steps=1,
+            rng=cpu(),
+        )

@@ -7,6 +7,7 @@ from scipy.stats import multivariate_normal
 from test_vae import LATENT, SIZE, cpu, gaussian_data, linear_vae, probabilistic_pca, scrambled
 from torch import distributions as td
 
+from genaug_lessons.models.likelihoods import Bernoulli
 from genaug_lessons.models.vae import VAE, gaussian_kl
 from genaug_lessons.models.vae_bounds import (
     active_units,
@@ -32,7 +33,9 @@ def linear_case(widened=0.0):
 
 
 def test_log_weights_are_the_three_log_densities_of_torch_distributions():
-    model = scrambled(VAE(4, network=Dense(5), latent=3, classes=2, rng=cpu()), 0.5)
+    model = scrambled(
+        VAE(4, likelihood=Bernoulli(), network=Dense(5), latent=3, classes=2, rng=cpu()), 0.5
+    )
     x, label = uniform((6, 4), cpu(1)).double(), torch.arange(6) % 2
     noise = normal((6, 3), cpu(2)).double()
     mean, log_var = model.encode(x, label)
@@ -87,7 +90,7 @@ def test_importance_weighted_is_the_log_of_the_mean_weight_even_where_exp_underf
 
 @pytest.mark.parametrize("classes", [None, 3])
 def test_bound_of_a_generator_is_the_one_of_its_noise(classes):
-    model = VAE(4, network=Dense(5), latent=3, classes=classes, rng=cpu())
+    model = VAE(4, likelihood=Bernoulli(), network=Dense(5), latent=3, classes=classes, rng=cpu())
     x, rng = uniform((6, 4), cpu(1)), cpu(2)
     label = None if classes is None else torch.tensor([2, 0, 1, 1, 0, 2])
     weights = torch.stack([log_weights(model, x, label, normal((6, 3), rng)) for _ in range(4)])
@@ -98,7 +101,7 @@ def test_bound_of_a_generator_is_the_one_of_its_noise(classes):
 
 @pytest.mark.parametrize("draws", [0, -1, 2.5])
 def test_bound_needs_at_least_one_draw(draws):
-    model = VAE(4, latent=2, rng=cpu())
+    model = VAE(4, likelihood=Bernoulli(), latent=2, rng=cpu())
     with pytest.raises((TypeError, ValueError), match=f"draws must be an integer.*, got {draws}"):
         importance_weighted_bound(model, torch.zeros(2, 4), draws=draws, rng=cpu())
 
@@ -108,7 +111,7 @@ def test_bound_needs_at_least_one_draw(draws):
 
 def collapsed():
     """A VAE whose third unit has the prior as its posterior, and is ignored by the decoder."""
-    model = scrambled(VAE(4, network=Dense(5), latent=3, rng=cpu()))
+    model = scrambled(VAE(4, likelihood=Bernoulli(), network=Dense(5), latent=3, rng=cpu()))
     with torch.no_grad():
         for row in (2, 5):
             model.encoder[-1].weight[row] = 0

@@ -5,7 +5,8 @@ def learnt(split, rng):  # a model trained on the pool
     ...
 
 def pretrained(split, rng):  # the start of several arms
-    return classifier_from(learnt(split, rng), classes=10, rng=rng)
+    net = learnt(split, rng)
+    return Classifier.on(net.encoder, shape=net.shape, classes=10, seen=net.seen, rng=rng)
 """
 
 import time

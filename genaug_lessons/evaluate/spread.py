@@ -62,12 +62,12 @@ def _spread(
 ) -> dict[str, ArmResult]:
     from joblib import Parallel, delayed
 
-    surroundings = {
+    conditions = {
         "threads": torch.get_num_threads(),
         "precision": torch.get_float32_matmul_precision(),
         "device": str(machine.device()),
     }
-    jobs = [delayed(_run_packed)(_packed(arm, splits, training), **surroundings) for arm in arms]
+    jobs = [delayed(_run_packed)(_packed(arm, splits, training), **conditions) for arm in arms]
     results = {}
     with (
         _bar(len(arms), show_progress) as tick,

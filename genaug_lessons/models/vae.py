@@ -21,8 +21,8 @@ from torch import Tensor
 
 from genaug_lessons.checks import count, number
 from genaug_lessons.data import Batch
-from genaug_lessons.model import Generative, Objective
-from genaug_lessons.models.likelihoods import Bernoulli, Likelihood
+from genaug_lessons.model import Generative, Objective, default_support
+from genaug_lessons.models.likelihoods import Bernoulli, Gaussian, Likelihood
 from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
@@ -73,7 +73,8 @@ class VAE(Generative):
         latent: number of latent dimensions Z.
         classes: number of labels for a conditional VAE; None for an unconditional one.
         likelihood: of data given the decoder's output: `Bernoulli()` for data in [0, 1],
-            `Gaussian()` for real data, or another; the model has a copy.
+            `Gaussian()` for real data, or another; the model has a copy. Unless given, Bernoulli
+            for pictures (C, H, W) and Gaussian for other shapes.
         beta: weight of the KL term while training; 1 makes the loss the negative ELBO.
         rng: initial weights are drawn from it; the model lives on its device.
     """
@@ -91,7 +92,10 @@ class VAE(Generative):
         beta: float = 1.0,
         rng: torch.Generator,
     ):
-        likelihood = deepcopy(Bernoulli() if likelihood is None else likelihood)
+        if likelihood is None:
+            pictures = default_support(shape, None) == "unit"
+            likelihood = Bernoulli() if pictures else Gaussian()
+        likelihood = deepcopy(likelihood)
         super().__init__(shape, classes=classes, support=likelihood.support)
         check_architecture("network", network)
         self.latent = latent = count("latent", latent)

@@ -82,8 +82,8 @@ class Conv:
         object.__setattr__(self, "dropout", number("dropout", dropout, least=0, below=1))
 
     def __repr__(self) -> str:
-        told = [f"dropout={self.dropout!r}"] if self.dropout else []
-        return f"Conv({', '.join([*map(str, self.channels), *told])})"
+        given = [f"dropout={self.dropout!r}"] if self.dropout else []
+        return f"Conv({', '.join([*map(str, self.channels), *given])})"
 
     def encoder(
         self,

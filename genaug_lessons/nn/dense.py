@@ -28,7 +28,7 @@ def mlp(
 
     `mlp((64, 10))` is one linear layer; batch normalisation, where wanted, stands before each
     ReLU, in place of a bias, which it would take away; dropout stands behind. A leak is the slope
-    of the ReLU below 0; a smooth network has log(1 + exp(5 a)) / 5 (softplus), without a bend, in
+    of the ReLU below 0; a smooth network has log(1 + exp(5 a)) / 5 (softplus), without a kink, in
     its place.
     """
     sizes, leak = counts("sizes", sizes), number("leak", leak)
@@ -36,13 +36,13 @@ def mlp(
         raise ValueError(f"sizes must hold those of inputs and outputs at least, got {sizes}")
     *hidden, outputs = sizes[1:]
     layers, width = [], sizes[0]
-    straight = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
-    bend = partial(nn.Softplus, SHARPNESS) if smooth else straight
+    kinked = partial(nn.LeakyReLU, leak) if leak else nn.ReLU
+    activation = partial(nn.Softplus, SHARPNESS) if smooth else kinked
     for size in hidden:
         layers.append(linear(width, size, bias=not batch_norm, rng=rng))
         if batch_norm:
             layers.append(BatchNorm(size, device=rng.device))
-        layers += [bend(), Dropout(dropout)]
+        layers += [activation(), Dropout(dropout)]
         width = size
     return Net(*layers, linear(width, outputs, rng=rng))
 
@@ -87,12 +87,12 @@ class Dense:
 
     def __repr__(self) -> str:
         settings = {"dropout": 0.0, "leak": 0.0, "batch_norm": False, "smooth": False}
-        told = [
+        given = [
             f"{name}={getattr(self, name)!r}"
             for name, default in settings.items()
             if getattr(self, name) != default
         ]
-        return f"Dense({', '.join([*map(str, self.widths), *told])})"
+        return f"Dense({', '.join([*map(str, self.widths), *given])})"
 
     def encoder(
         self,

@@ -85,8 +85,8 @@ class BatchNorm(nn.BatchNorm1d):
     def forward(self, x: Tensor) -> Tensor:
         if len(x) > 1:
             return super().forward(x)
-        figures = self.running_mean, self.running_var, self.weight, self.bias
-        return F.batch_norm(x, *figures, eps=self.eps)
+        statistics = self.running_mean, self.running_var, self.weight, self.bias
+        return F.batch_norm(x, *statistics, eps=self.eps)
 
 
 class Net(nn.Sequential):
