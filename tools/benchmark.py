@@ -51,7 +51,7 @@ def random_pictures(rng):
     from genaug_lessons.data import Dataset
 
     about = {"dtype": torch.uint8, "rng": rng, "device": rng.device}
-    return Dataset(torch.randint(256, (60000, 28, 28), **about), support="unit")
+    return Dataset(torch.randint(256, (60000, 1, 28, 28), **about), support="unit")
 
 
 def vae(precision: str = "highest") -> float:
@@ -65,7 +65,7 @@ def vae(precision: str = "highest") -> float:
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    model = VAE((28, 28), network=Dense(400), latent=20, rng=rng)
+    model = VAE((1, 28, 28), network=Dense(400), latent=20, rng=rng)
     training = training_steps(model, random_pictures(rng), steps=300, batch_size=128, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
@@ -87,7 +87,7 @@ def gan(precision: str = "highest") -> float:
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
     widths = Dense(1024, 512, 256, 128, batch_norm=True)
-    model = GAN((28, 28), generator=widths, support="unit", rng=rng)
+    model = GAN((1, 28, 28), generator=widths, rng=rng)
     training = training_steps(model, random_pictures(rng), steps=300, batch_size=64, rng=rng)
     return steps_ms(lambda: next(training), 200)
 
@@ -247,7 +247,7 @@ def rbm(batch_size: int = 10, precision: str = "highest") -> float:
 
     torch.set_float32_matmul_precision(precision)
     rng = generator(0)
-    model = RBM((28, 28), 500, rng=rng)
+    model = RBM((1, 28, 28), 500, rng=rng)
     sizes = {"batch_size": batch_size, "persistent_chains": batch_size}
     training = training_steps(model, random_pictures(rng), steps=300, rng=rng, **sizes)
     return steps_ms(lambda: next(training), 200)
