@@ -50,7 +50,7 @@ def random_pictures(rng):
 
     from genaug_lessons.data import Dataset
 
-    about = {"dtype": torch.uint8, "rng": rng, "device": rng.device}
+    about = {"dtype": torch.uint8, "generator": rng, "device": rng.device}
     return Dataset(torch.randint(256, (60000, 1, 28, 28), **about), support="unit")
 
 

@@ -103,7 +103,7 @@ def static_figure(**arguments) -> Figure:
             next(game.training)
         game_picture.draw(axis, game.model, game.x[:SHOWN], game.z)
         axis.set_title(f"after {last} steps", fontsize="medium")
-    game_picture.surroundings(figure, (0.9, 0.06, 0.02, 0.85))
+    game_picture.frame_and_legend(figure, (0.9, 0.06, 0.02, 0.85))
     return figure
 
 

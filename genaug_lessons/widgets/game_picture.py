@@ -126,7 +126,7 @@ class GameFigure:
         self.axes = self.figure.add_axes((0.085, 0.085, 4.5 / 5.8, 4.5 / 5.4))  # a square
         self.axes.set(xlim=(-EXTENT, EXTENT), ylim=(-EXTENT, EXTENT), xlabel="$x_1$")
         self.axes.set_ylabel("$x_2$", labelpad=-2)
-        surroundings(self.figure, (0.88, 0.085, 0.025, 4.5 / 5.4))
+        frame_and_legend(self.figure, (0.88, 0.085, 0.025, 4.5 / 5.4))
         self.still = None
 
     def png(self) -> bytes:
@@ -153,7 +153,7 @@ class GameFigure:
         return (float(x), float(y)) if max(abs(x), abs(y)) <= EXTENT else None
 
 
-def surroundings(figure: Figure, scale: tuple[float, float, float, float]) -> None:
+def frame_and_legend(figure: Figure, scale: tuple[float, float, float, float]) -> None:
     """The legend above, and at (left, bottom, width, height) the scale of D."""
     shades = ScalarMappable(Normalize(0, 1), SHADES)
     figure.colorbar(shades, cax=figure.add_axes(scale), label="D(x): 1 = taken for real")
