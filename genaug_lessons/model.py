@@ -47,7 +47,7 @@ class Update:
 
     def __call__(self, batch: Batch, rng: torch.Generator) -> dict[str, Tensor]:
         """Change the model; return loss name -> scalar tensor, as it was before the change."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it updates")
+        raise TypeError(f"{type(self).__name__} describes no update")
 
     def set_rates(self, rates: Mapping[str, float]) -> None:
         """Use these learning rates, name -> rate, in the next update."""
@@ -272,7 +272,7 @@ class Generative(Model):
 
     def _sample(self, n: int, labels: Tensor | None, rng: torch.Generator) -> Tensor:
         """n examples (n, *shape) of the labels (n,): checked, evaluating, without gradients."""
-        raise NotImplementedError(f"{type(self).__name__} does not say how it samples")
+        raise TypeError(f"{type(self).__name__} draws no examples")
 
 
 def default_support(shape: int | tuple[int, ...], support: str | None) -> str:

@@ -18,8 +18,7 @@ from genaug_lessons.checks import choice, count, counts
 from genaug_lessons.random import check_device
 from genaug_lessons.typed import check_types
 
-SUPPORTS = ("unit", "binary", "real")
-WIDTHS = ("binary", "unit", "real")  # each holds the values of those before it
+SUPPORTS = ("binary", "unit", "real")  # each holds the values of those before it
 UNLABELLED = -1
 CHUNK = 1024  # rows turned into floats at once: bounds the memory
 
@@ -241,7 +240,7 @@ def content_ids(x: Tensor) -> Tensor:
 
 def widest(supports: Iterable[str]) -> str:
     """The support that holds the values of all these: "real", else "unit", else "binary"."""
-    return max(supports, key=WIDTHS.index)
+    return max(supports, key=SUPPORTS.index)
 
 
 def refuse_leaks(seen: Tensor | None, test: Dataset, what: str) -> None:

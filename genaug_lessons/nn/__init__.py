@@ -14,6 +14,7 @@ from genaug_lessons.nn.layers import (
     conv,
     dropout_mask,
     inverted_dropout,
+    label_size,
     linear,
     net,
 )
@@ -33,6 +34,7 @@ __all__ = [
     "conv",
     "dropout_mask",
     "inverted_dropout",
+    "label_size",
     "linear",
     "mlp",
     "net",

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from genaug_lessons.checks import count, counts, number
-from genaug_lessons.nn.layers import Dropout, Net, as_planes, beside, conv, linear, net
+from genaug_lessons.nn.layers import Dropout, Net, as_planes, beside, conv, label_size, linear, net
 from genaug_lessons.typed import check_types
 
 
@@ -22,12 +22,8 @@ def small_cnn(
     rng: torch.Generator,
 ) -> Net:
     """3x3 convolutions with ReLU, each followed by a halving of the picture, then a dense layer."""
-    shape = counts("shape", shape)
-    if len(shape) != 3:
-        raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
-    channels = counts("channels", channels)
-    depth, height, width = shape
-    layers = []
+    depth, height, width = shape = _picture(shape)
+    channels, layers = counts("channels", channels), []
     for size in channels:
         layers += [conv(depth, size, rng=rng), nn.ReLU(), nn.MaxPool2d(2)]
         depth, height, width = size, height // 2, width // 2
@@ -50,7 +46,7 @@ def small_cnn_decoder(
     It undoes the shapes of a `small_cnn` of the same shape and the channels in reverse:
     (B, inputs) -> (B, *shape). The last convolution makes the picture itself.
     """
-    depth, height, width = counts("shape", shape)
+    depth, height, width = _picture(shape)
     channels = counts("channels", channels)
     depths, halvings = [*channels, depth], range(len(channels), -1, -1)
     sizes = [(height >> times, width >> times) for times in halvings]
@@ -94,9 +90,8 @@ class Conv:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, *shape) -> (B, outputs); with classes, net(x, label)."""
-        _check_picture(shape)
-        labels = 0 if classes is None else count("classes", classes, 2)
-        seen, outputs = (shape[0] + labels, *shape[1:]), count("outputs", outputs)
+        shape = _picture(shape)
+        seen, outputs = (shape[0] + label_size(classes), *shape[1:]), count("outputs", outputs)
         layers = small_cnn(seen, outputs, channels=self.channels, dropout=self.dropout, rng=rng)
         return net(list(layers), classes, as_planes)
 
@@ -109,16 +104,17 @@ class Conv:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, inputs) -> (B, *shape); with classes, net(z, label)."""
-        _check_picture(shape)
-        labels = 0 if classes is None else count("classes", classes, 2)
-        inputs, channels = count("inputs", inputs) + labels, self.channels[::-1]
+        inputs, channels = count("inputs", inputs) + label_size(classes), self.channels[::-1]
         layers = small_cnn_decoder(inputs, shape, channels=channels, rng=rng)
         return net(list(layers), classes, beside)
 
 
-def _check_picture(shape: tuple[int, ...]) -> None:
-    if len(counts("shape", shape)) != 3:
+def _picture(shape: tuple[int, ...]) -> tuple[int, int, int]:
+    """The shape, if it is that of a picture."""
+    shape = counts("shape", shape)
+    if len(shape) != 3:
         raise ValueError(f"shape must be (channels, height, width) for a cnn, got {shape}")
+    return shape
 
 
 check_types(__name__)

@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from genaug_lessons.checks import count, counts, number
-from genaug_lessons.nn.layers import BatchNorm, Dropout, Net, beside, linear, net
+from genaug_lessons.nn.layers import BatchNorm, Dropout, Net, beside, label_size, linear, net
 from genaug_lessons.typed import check_types
 
 SHARPNESS = 5  # of the softplus in smooth networks
@@ -103,7 +103,7 @@ class Dense:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, *shape) -> (B, outputs); with classes, net(x, label)."""
-        size = math.prod(counts("shape", shape)) + _labels(classes)
+        size = math.prod(counts("shape", shape)) + label_size(classes)
         layers = self._layers((size, *self.widths, count("outputs", outputs)), rng)
         return net([nn.Flatten(), *layers], classes, beside)
 
@@ -116,7 +116,7 @@ class Dense:
         rng: torch.Generator,
     ) -> Net:
         """A net (B, inputs) -> (B, *shape); with classes, net(z, label)."""
-        first = count("inputs", inputs) + _labels(classes)
+        first = count("inputs", inputs) + label_size(classes)
         sizes = (first, *reversed(self.widths), math.prod(counts("shape", shape)))
         return net([*self._layers(sizes, rng), nn.Unflatten(1, shape)], classes, beside)
 
@@ -129,10 +129,6 @@ class Dense:
             smooth=self.smooth,
             rng=rng,
         )
-
-
-def _labels(classes: int | None) -> int:
-    return 0 if classes is None else count("classes", classes, 2)
 
 
 check_types(__name__)

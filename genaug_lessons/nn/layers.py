@@ -120,6 +120,11 @@ class Conditional(Net):
         return super().forward(self.enter(x, one_hot), rng)
 
 
+def label_size(classes: int | None) -> int:
+    """How many values a one-hot label adds: 0 without classes."""
+    return 0 if classes is None else count("classes", classes, 2)
+
+
 def beside(x: Tensor, one_hot: Tensor) -> Tensor:
     """The values of x (B, *shape) in a row, and the one-hot label (B, C) behind: (B, D + C)."""
     return torch.cat([x.flatten(1), one_hot], dim=1)
