@@ -108,6 +108,29 @@ def test_code_cells_are_short(book):
         assert [line for line in lines if len(line) > 79] == []
 
 
+IN_PLACE = (
+    "add append clear discard extend insert pop popitem remove reverse setdefault sort update"
+)
+
+
+def test_a_cell_run_twice_changes_nothing_twice_that_another_cell_made(book):
+    for cell in code_cells(book):
+        if "colab" in tags(cell):
+            continue
+        nodes = list(ast.walk(ast.parse(cell.source)))
+        own = {node.arg for node in nodes if isinstance(node, ast.arg)}
+        own |= {n.id for n in nodes if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Store)}
+        changed = {
+            node.func.value.id
+            for node in nodes
+            if isinstance(node, ast.Call)
+            and isinstance(node.func, ast.Attribute)
+            and node.func.attr in IN_PLACE.split()
+            and isinstance(node.func.value, ast.Name)
+        }
+        assert changed <= own, cell.source
+
+
 def test_code_and_prose_keep_the_rhythm(book):
     kinds = [cell.cell_type for cell in book.cells]
     assert 15 <= kinds.count("code") <= 45
