@@ -14,21 +14,21 @@ from typing import SupportsFloat
 import numpy as np
 
 
-def count(name: str, value: object, least: int = 1) -> int:
-    """The value as an int of at least `least`; NumPy's integers pass, truth values do not."""
+def count(name: str, value: object, at_least: int = 1) -> int:
+    """The value as an int of at least `at_least`; NumPy's integers pass, truth values do not."""
     number = _integer(value)
-    if number is None or number < least:
+    if number is None or number < at_least:
         error = TypeError if number is None else ValueError
-        raise error(f"{name} must be an integer of at least {least}, got {value!r}")
+        raise error(f"{name} must be an integer of at least {at_least}, got {value!r}")
     return number
 
 
-def counts(name: str, values: object, least: int = 1) -> tuple[int, ...]:
-    """Several integers of at least `least`, such as the widths of layers; perhaps none."""
+def counts(name: str, values: object, at_least: int = 1) -> tuple[int, ...]:
+    """Several integers of at least `at_least`, such as the widths of layers; perhaps none."""
     numbers = [_integer(value) for value in values] if _is_series(values) else [None]
-    if any(number is None or number < least for number in numbers):
+    if any(number is None or number < at_least for number in numbers):
         error = TypeError if None in numbers else ValueError
-        raise error(f"{name} must hold integers of at least {least}, got {values!r}")
+        raise error(f"{name} must hold integers of at least {at_least}, got {values!r}")
     return tuple(numbers)
 
 
@@ -36,12 +36,12 @@ def number(
     name: str,
     value: object,
     *,
-    least: float = -math.inf,
+    at_least: float = -math.inf,
     above: float = -math.inf,
-    most: float = math.inf,
+    at_most: float = math.inf,
     below: float = math.inf,
 ) -> float:
-    """The value as a finite float within bounds: `least` and `most` may be met, the others not."""
+    """The value as a finite float within bounds, of which `above` and `below` may not be met."""
     if isinstance(value, bool) or not isinstance(value, SupportsFloat):
         raise TypeError(f"{name} must be a number, got {value!r}")
     try:
@@ -50,8 +50,8 @@ def number(
         raise TypeError(f"{name} must be a number, got {value!r}") from None
     if math.isinf(result):
         raise ValueError(f"{name} must be finite, got {value!r}")
-    if not (least <= result <= most and above < result < below):
-        raise ValueError(f"{name} must {_range(least, above, most, below)}, got {value!r}")
+    if not (at_least <= result <= at_most and above < result < below):
+        raise ValueError(f"{name} must {_range(at_least, above, at_most, below)}, got {value!r}")
     return result
 
 
@@ -62,7 +62,7 @@ def numbers(name: str, values: Iterable, **bounds: float) -> tuple[float, ...]:
 
 def probability(name: str, value: object) -> float:
     """The value as a float in [0, 1]."""
-    return number(name, value, least=0, most=1)
+    return number(name, value, at_least=0, at_most=1)
 
 
 def choice(name: str, value: object, known: Iterable[str]) -> str:
@@ -88,9 +88,9 @@ def _is_series(values: object) -> bool:
     return isinstance(values, Iterable) and not isinstance(values, (str, bytes))
 
 
-def _range(least: float, above: float, most: float, below: float) -> str:
+def _range(at_least: float, above: float, at_most: float, below: float) -> str:
     """The bounds in words: "lie in [0, 1)", "be above 0", "be at least 0", "be finite"."""
-    low, high = max(least, above), min(most, below)
+    low, high = max(at_least, above), min(at_most, below)
     if math.isfinite(low) and math.isfinite(high):
         start, end = "[("[above == low], "])"[below == high]
         return f"lie in {start}{low}, {high}{end}"

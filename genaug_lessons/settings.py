@@ -25,7 +25,7 @@ def checked_settings(model: Model, settings: dict) -> dict:
     checks = {
         "batch_size": count,
         "lr": partial(number, above=0),
-        "weight_decay": partial(number, least=0),
+        "weight_decay": partial(number, at_least=0),
         "schedule": partial(choice, known=("constant", "cosine")),
         "betas": _betas,
     }
@@ -38,7 +38,7 @@ def checked_settings(model: Model, settings: dict) -> dict:
 def _betas(name: str, values) -> tuple[float, float]:
     if not isinstance(values, Sequence) or len(values) != 2:
         raise TypeError(f"{name} must be two numbers in [0, 1), got {values!r}")
-    return numbers(name, values, least=0, below=1)
+    return numbers(name, values, at_least=0, below=1)
 
 
 check_types(__name__)

@@ -93,7 +93,7 @@ class Training:
     def lr(self, lr: float) -> None:
         """Give every objective this learning rate."""
         self._check_rates()
-        self.rates = dict.fromkeys(self.rates, number("lr", lr, least=0))
+        self.rates = dict.fromkeys(self.rates, number("lr", lr, at_least=0))
 
     def __iter__(self) -> "Training":
         return self

@@ -42,17 +42,12 @@ from genaug_lessons.models import (
     dbn,
     dropout,
     gan,
-    gan_game,
-    gaussians,
     gmm,
-    langevin,
     likelihoods,
     nce,
     rbm,
-    rbm_likelihood,
     score,
     vae,
-    vae_bounds,
 )
 from genaug_lessons.nn import Architecture, Conv, Dense
 from genaug_lessons.random import generator
@@ -472,7 +467,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             {"x": binary().flatten(1), "logits": rows(4, 64)},
         ),
         lambda: (
-            vae_bounds.importance_weighted_bound,
+            vae.importance_weighted_bound,
             {
                 "model": kinds.vae(rng()),
                 "x": pictures(),
@@ -481,7 +476,7 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "rng": rng(),
             },
         ),
-        lambda: (vae_bounds.active_units, {"mean": rows(3), "threshold": 0.01}),
+        lambda: (vae.active_units, {"mean": rows(3), "threshold": 0.01}),
         lambda: (
             autoencoder.denoising_score,
             {"x": pictures(), "reconstruction": pictures(), "std": 0.3},
@@ -506,13 +501,13 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "rng": rng(),
             },
         ),
-        lambda: (gan_game.discriminator_loss, {"real": rows(3)[:, 0], "fake": rows(3)[:, 1]}),
+        lambda: (gan.discriminator_loss, {"real": rows(3)[:, 0], "fake": rows(3)[:, 1]}),
         lambda: (
-            gan_game.dirac_game,
+            gan.dirac_game,
             {"start": (1.0, 0.0), "lr": 0.1, "steps": 2, "alternating": True, "penalty": 0.1},
         ),
         lambda: (
-            gaussians.shrink,
+            gmm.shrink,
             {
                 "Sigma": torch.eye(2).repeat(2, 1, 1),
                 "pi": torch.full((2,), 0.5),
@@ -521,15 +516,15 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
             },
         ),
         lambda: (
-            langevin.langevin_step,
+            score.langevin_step,
             {"score": line, "x": rows(3), "noise": rows(3), "step_size": 0.1},
         ),
         lambda: (
-            langevin.langevin,
+            score.langevin,
             {"score": line, "x": rows(3), "step_size": 0.1, "steps": 2, "rng": rng()},
         ),
         lambda: (
-            langevin.annealed_langevin,
+            score.annealed_langevin,
             {
                 "score": lambda x, sigma: x,
                 "x": rows(3),
@@ -539,24 +534,24 @@ ENTRANCES: dict[str, list[Callable[[], tuple[Callable, dict]]]] = {
                 "rng": rng(),
             },
         ),
-        lambda: (langevin.geometric_levels, {"first": 1.0, "last": 0.1, "count": 3}),
+        lambda: (score.geometric_levels, {"first": 1.0, "last": 0.1, "count": 3}),
         lambda: (nce.nce_loss, {"data": rows(3)[:, 0], "noise": rows(3)[:, 1]}),
         lambda: (
             nce.discriminator_log_density,
             {"logits": rows(3)[:, 0], "log_noise": rows(3)[:, 1], "ratio": 2.0},
         ),
         lambda: (nce.info_nce_loss, {"scores": rows(2)}),
-        lambda: (rbm_likelihood.log_partition, {"model": kinds.rbm(rng()), "layer": "hidden"}),
+        lambda: (rbm.log_partition, {"model": kinds.rbm(rng()), "layer": "hidden"}),
         lambda: (
-            rbm_likelihood.exact_states,
+            rbm.exact_states,
             {"model": rbm.RBM(4, 3, rng=rng()), "n": 2, "rng": rng()},
         ),
         lambda: (
-            rbm_likelihood.log_likelihood,
+            rbm.log_likelihood,
             {"model": kinds.rbm(rng()), "x": binary(), "label": None, "log_z": 3.0},
         ),
         lambda: (
-            rbm_likelihood.annealed_log_partition,
+            rbm.annealed_log_partition,
             {
                 "model": kinds.rbm(rng()),
                 "runs": 2,

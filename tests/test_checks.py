@@ -59,12 +59,12 @@ def test_what_is_no_number_is_told_so(value):
     "bounds, inside, outside, words",
     [
         ({"above": 0}, [1e-9, 5], [0, -1, NAN], "be above 0"),
-        ({"least": 0}, [0, 5], [-1e-9, NAN], "be at least 0"),
-        ({"most": 1}, [1, -5], [1.1, NAN], "be at most 1"),
+        ({"at_least": 0}, [0, 5], [-1e-9, NAN], "be at least 0"),
+        ({"at_most": 1}, [1, -5], [1.1, NAN], "be at most 1"),
         ({"below": 1}, [0.9, -5], [1, NAN], "be below 1"),
-        ({"least": 0, "below": 1}, [0, 0.9], [-0.1, 1, NAN], "lie in [0, 1)"),
-        ({"above": 0, "most": 1}, [0.1, 1], [0, 1.1, NAN], "lie in (0, 1]"),
-        ({"least": 0, "most": 1}, [0, 1], [-0.1, 1.1, NAN], "lie in [0, 1]"),
+        ({"at_least": 0, "below": 1}, [0, 0.9], [-0.1, 1, NAN], "lie in [0, 1)"),
+        ({"above": 0, "at_most": 1}, [0.1, 1], [0, 1.1, NAN], "lie in (0, 1]"),
+        ({"at_least": 0, "at_most": 1}, [0, 1], [-0.1, 1.1, NAN], "lie in [0, 1]"),
         ({"above": 0, "below": 1}, [0.1, 0.9], [0, 1, NAN], "lie in (0, 1)"),
         ({}, [-1e300, 1e300], [NAN], "be finite"),
     ],
@@ -90,4 +90,4 @@ def test_a_choice_is_one_of_the_words_and_the_error_lists_them():
 def test_several_numbers_are_floats_within_bounds_each_named_by_the_argument():
     assert numbers("at", np.array([1, 2])) == (1.0, 2.0)
     with pytest.raises(ValueError, match=r"each of betas must lie in \[0, 1\), got 1"):
-        numbers("betas", (0.9, 1), least=0, below=1)
+        numbers("betas", (0.9, 1), at_least=0, below=1)

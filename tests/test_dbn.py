@@ -11,9 +11,8 @@ from genaug_lessons import data
 from genaug_lessons.banks import bank
 from genaug_lessons.data import Batch, Dataset, Leak
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.dbn import DBN, StackUpdate, fit_greedily, turn_around
-from genaug_lessons.models.rbm import GAP
-from genaug_lessons.models.rbm_likelihood import log_likelihood, log_partition
+from genaug_lessons.models.dbn import DBN, StackUpdate, fit_greedily, transpose_into
+from genaug_lessons.models.rbm import GAP, log_likelihood, log_partition
 from genaug_lessons.nn import Dropout
 from genaug_lessons.random import bernoulli, normal, uniform
 from genaug_lessons.training import fit, training_steps
@@ -102,7 +101,7 @@ def test_the_bound_is_below_the_exact_likelihood(hidden):
 
 def test_an_rbm_more_on_top_turned_around_leaves_the_likelihood_and_makes_the_bound_equal():
     model = scrambled(8, (6, 8))
-    turn_around(model.layers[0], model.top)
+    transpose_into(model.layers[0], model.top)
     log_p = log_likelihood(model.layers[0], states(8), log_z=log_partition(model.layers[0]))
     v = states(8)
     found = model.variational_bound(v, log_z=log_partition(model.top), draws=1, rng=cpu())
@@ -112,7 +111,7 @@ def test_an_rbm_more_on_top_turned_around_leaves_the_likelihood_and_makes_the_bo
 
 def test_training_the_top_raises_the_bound_for_the_data():
     model = scrambled(4, (3, 4))
-    turn_around(model.layers[0], model.top)
+    transpose_into(model.layers[0], model.top)
     rows, before = [2, 3, 9, 14], exact_bound(model)
     h, q = states(3), model.layers[0].hidden_mean(states(4)[rows])
     chances = (h * q[:, None] + (1 - h) * (1 - q[:, None])).prod(2).mean(0).detach()
@@ -333,7 +332,7 @@ def test_a_bank_of_a_stack_with_labels_holds_what_its_labels_say():
 
 def test_turning_around_exchanges_the_layers():
     model = scrambled(5, (4, 5))
-    turn_around(model.layers[0], model.top)
+    transpose_into(model.layers[0], model.top)
     p = joint(model.layers[0])
     close(joint(model.top), p.T)
 

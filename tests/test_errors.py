@@ -33,21 +33,25 @@ from genaug_lessons.augment import GaussianNoise, Masking, SaltAndPepper
 from genaug_lessons.data import Dataset
 from genaug_lessons.ensemble import Ensemble, StackedData
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.dbn import DBN, turn_around
+from genaug_lessons.models.dbn import DBN, transpose_into
 from genaug_lessons.models.dropout import dropout_regression
-from genaug_lessons.models.gan_game import dirac_game
+from genaug_lessons.models.gan import dirac_game
 from genaug_lessons.models.gmm import GaussianMixture
-from genaug_lessons.models.langevin import annealed_langevin, geometric_levels, langevin
 from genaug_lessons.models.nce import UniformNoise, discriminator_log_density, info_nce_loss
-from genaug_lessons.models.rbm import RBM
-from genaug_lessons.models.rbm_likelihood import (
+from genaug_lessons.models.rbm import (
+    RBM,
     annealed_log_partition,
     exact_states,
     log_likelihood,
     log_partition,
     reverse_annealed_log_partition,
 )
-from genaug_lessons.models.score import denoising_score_loss
+from genaug_lessons.models.score import (
+    annealed_langevin,
+    denoising_score_loss,
+    geometric_levels,
+    langevin,
+)
 from genaug_lessons.nn import Conv, Dense, Dropout, small_cnn
 from genaug_lessons.random import check_device, generator
 from genaug_lessons.training import training_steps
@@ -606,23 +610,23 @@ MODELS = {
         r"hidden must hold integers of at least 1, got \(3, 0\)",
     ),
     "an rbm that is not the other turned around": (
-        lambda: turn_around(*DBN(2, (3, 4), rng=rng()).layers),
+        lambda: transpose_into(*DBN(2, (3, 4), rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels .*, got 3 x 4",
     ),
     "an rbm with labels to turn around": (
-        lambda: turn_around(*DBN(2, (3, 2), classes=2, rng=rng()).layers),
+        lambda: transpose_into(*DBN(2, (3, 2), classes=2, rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels",
     ),
     "Gaussian units to turn around": (
-        lambda: turn_around(*DBN(2, (3, 2), visible="gaussian", rng=rng()).layers),
+        lambda: transpose_into(*DBN(2, (3, 2), visible="gaussian", rng=rng()).layers),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "an rbm with labels below": (
-        lambda: turn_around(RBM(2, 3, classes=2, rng=rng()), RBM(3, 2, rng=rng())),
+        lambda: transpose_into(RBM(2, 3, classes=2, rng=rng()), RBM(3, 2, rng=rng())),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "Gaussian units above": (
-        lambda: turn_around(RBM(2, 3, rng=rng()), RBM(3, 2, visible="gaussian", rng=rng())),
+        lambda: transpose_into(RBM(2, 3, rng=rng()), RBM(3, 2, visible="gaussian", rng=rng())),
         "upper must be a binary RBM of 3 x 2 units without labels above another such",
     ),
     "a classifier on another device than its stack": (

@@ -34,9 +34,8 @@ from genaug_lessons.evaluate import (
     study,
     under_corruptions,
 )
-from genaug_lessons.models import rbm_likelihood
 from genaug_lessons.models.classifier import Classifier
-from genaug_lessons.models.rbm import RBM
+from genaug_lessons.models.rbm import RBM, likelihood
 from genaug_lessons.nn import Dense
 from genaug_lessons.random import generator, normal, spawn, uniform
 from genaug_lessons.training import fit
@@ -285,9 +284,9 @@ def test_figures_in_doubles_are_computed_on_the_cpu(features, monkeypatch):
     assert frechet_distance(x, y) == frechet_distance(*singles)
     model = RBM(3, 2, rng=cpu())
     energies = torch.tensor([0.5, -1.0, 0.0, 2.0]).as_subclass(Single)
-    monkeypatch.setattr(rbm_likelihood, "_hidden_energies", lambda _: iter([energies]))
+    monkeypatch.setattr(likelihood, "_hidden_energies", lambda _: iter([energies]))
     exact = math.log(sum(map(math.exp, (-0.5, 1.0, 0.0, -2.0))))
-    assert rbm_likelihood.log_partition(model, layer="hidden").item() == pytest.approx(exact)
+    assert likelihood.log_partition(model, layer="hidden").item() == pytest.approx(exact)
 
 
 def test_estimates_are_taken_from_the_device_before_they_become_doubles(monkeypatch):

@@ -1033,7 +1033,7 @@ def lower_bound(log_p, q):
 
 BANK += [
     (
-        deep_belief_networks.turn_around,
+        deep_belief_networks.transpose,
         [
             lambda W, a, b: (W.T, b, a),
             lambda W, a, b: [[list(column) for column in zip(*W, strict=True)], b, a],

@@ -15,8 +15,7 @@ from genaug_lessons.banks import PerClass
 from genaug_lessons.data import Batch, Dataset
 from genaug_lessons.evaluate import modes_covered
 from genaug_lessons.model import GradientUpdate
-from genaug_lessons.models.gan import GAN, GameUpdate
-from genaug_lessons.models.gan_game import LOSSES, optimal_discriminator
+from genaug_lessons.models.gan import GAN, LOSSES, GameUpdate, optimal_discriminator
 from genaug_lessons.nn import Dense, Dropout, Net
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import training_steps

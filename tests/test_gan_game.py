@@ -8,7 +8,7 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from genaug_lessons.models.gan_game import (
+from genaug_lessons.models.gan import (
     LOSSES,
     dirac_game,
     discriminator_loss,

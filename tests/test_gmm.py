@@ -14,9 +14,18 @@ from sklearn.discriminant_analysis import LinearDiscriminantAnalysis
 from genaug_lessons import data
 from genaug_lessons.banks import PerClass
 from genaug_lessons.data import Batch, Dataset
-from genaug_lessons.models import gaussians
-from genaug_lessons.models.gaussians import COVARIANCES, constrain, log_gaussian, m_step, shrink
-from genaug_lessons.models.gmm import GaussianMixture, clamp, e_step, kmeans_plus_plus
+from genaug_lessons.models.gmm import (
+    COVARIANCES,
+    GaussianMixture,
+    clamp,
+    constrain,
+    e_step,
+    gaussians,
+    kmeans_plus_plus,
+    log_gaussian,
+    m_step,
+    shrink,
+)
 from genaug_lessons.random import generator, normal, uniform
 from genaug_lessons.training import fit
 

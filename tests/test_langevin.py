@@ -6,7 +6,7 @@ import pytest
 import torch
 
 from genaug_lessons import data
-from genaug_lessons.models.langevin import (
+from genaug_lessons.models.score import (
     annealed_langevin,
     geometric_levels,
     langevin,

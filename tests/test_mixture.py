@@ -11,7 +11,7 @@ from sklearn import mixture
 from torch.distributions import MultivariateNormal
 
 from genaug_lessons import data
-from genaug_lessons.models.gaussians import COVARIANCES
+from genaug_lessons.models.gmm import COVARIANCES
 from genaug_lessons.random import generator
 from genaug_lessons.widgets import MixtureExplorer, explorer
 from genaug_lessons.widgets.mixture import ellipse, em_path

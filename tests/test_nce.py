@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from genaug_lessons import data
 from genaug_lessons.data import Batch
-from genaug_lessons.models.gan_game import discriminator_loss, optimal_discriminator
+from genaug_lessons.models.gan import discriminator_loss, optimal_discriminator
 from genaug_lessons.models.gmm import GaussianMixture
 from genaug_lessons.models.nce import (
     EnergyModel,

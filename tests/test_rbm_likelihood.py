@@ -17,12 +17,12 @@ from boltzmann import (
     visible_states,
 )
 
-from genaug_lessons.models import rbm_likelihood
-from genaug_lessons.models.rbm_likelihood import (
+from genaug_lessons.models.rbm import (
     Annealed,
     annealed_log_partition,
     base_rates,
     exact_states,
+    likelihood,
     log_likelihood,
     log_partition,
     reverse_annealed_log_partition,
@@ -56,7 +56,7 @@ def test_log_partition_is_the_same_in_both_orders_and_that_of_all_pairs(visible,
 
 
 def test_unless_told_the_smaller_layer_is_counted(monkeypatch):
-    monkeypatch.setattr(rbm_likelihood, "MOST", 4)
+    monkeypatch.setattr(likelihood, "MOST", 4)
     for shape in ((20, 4), (4, 20)):
         assert log_partition(scrambled(*shape)).isfinite()
     assert log_partition(scrambled(2, 4, visible="gaussian")).isfinite()
@@ -123,7 +123,7 @@ def test_exact_states_are_draws_of_the_model(classes):
 
 
 def test_exact_states_of_several_blocks_are_draws_of_the_model(monkeypatch):
-    monkeypatch.setattr(rbm_likelihood, "BLOCK", 3)
+    monkeypatch.setattr(likelihood, "BLOCK", 3)
     model = scrambled(4, 3)
     found = numbers(exact_states(model, 40_000, rng=cpu())).bincount(minlength=16)
     assert fits(found.double(), joint(model).sum(1))
@@ -252,13 +252,13 @@ def test_annealing_leaves_the_model_alone_and_follows_the_generator():
 
 def test_a_thousand_betas_are_used_unless_told(monkeypatch):
     seen = []
-    temper = rbm_likelihood._temper
+    temper = likelihood._temper
 
     def counted(between, model, beta, base):
         seen.append(beta)
         temper(between, model, beta, base)
 
-    monkeypatch.setattr(rbm_likelihood, "_temper", counted)
+    monkeypatch.setattr(likelihood, "_temper", counted)
     annealed_log_partition(scrambled(2, 2), runs=2, rng=cpu())
     assert sorted(set(seen)) == pytest.approx(torch.linspace(0, 1, 1001).tolist())
 

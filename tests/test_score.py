@@ -9,12 +9,12 @@ from torch.autograd.functional import jacobian
 
 from genaug_lessons import data
 from genaug_lessons.data import Batch
-from genaug_lessons.models.langevin import geometric_levels
 from genaug_lessons.models.score import (
     ScoreNetwork,
     denoising_score_loss,
     divergence,
     explicit_score_loss,
+    geometric_levels,
     hutchinson_divergence,
     implicit_score_loss,
     sliced_score_loss,

@@ -8,9 +8,10 @@ from test_vae import LATENT, SIZE, cpu, gaussian_data, linear_vae, probabilistic
 from torch import distributions as td
 
 from genaug_lessons.models.likelihoods import Bernoulli
-from genaug_lessons.models.vae import VAE, gaussian_kl
-from genaug_lessons.models.vae_bounds import (
+from genaug_lessons.models.vae import (
+    VAE,
     active_units,
+    gaussian_kl,
     importance_weighted,
     importance_weighted_bound,
     log_weights,

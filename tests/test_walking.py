@@ -9,8 +9,7 @@ from matplotlib.image import imread
 from matplotlib.quiver import Quiver
 
 from genaug_lessons import data
-from genaug_lessons.models.langevin import langevin
-from genaug_lessons.models.score import ScoreNetwork
+from genaug_lessons.models.score import ScoreNetwork, langevin
 from genaug_lessons.nn import Dense
 from genaug_lessons.plots import plane
 from genaug_lessons.random import generator, normal

@@ -33,26 +33,26 @@ def digits_gan() -> Callable[[], object]:
     def hidden(inputs: int) -> list[nn.Module]:
         return [nn.Linear(inputs, 64, bias=False), nn.BatchNorm1d(64), nn.ReLU()]
 
-    maker = nn.Sequential(*hidden(16), *hidden(64), nn.Linear(64, 64))
+    generator = nn.Sequential(*hidden(16), *hidden(64), nn.Linear(64, 64))
     widths = [nn.Linear(64, 64), nn.LeakyReLU(0.2), nn.Linear(64, 64), nn.LeakyReLU(0.2)]
-    judge = nn.Sequential(*widths, nn.Linear(64, 1))
+    discriminator = nn.Sequential(*widths, nn.Linear(64, 1))
     adam = {"lr": 1e-3, "betas": (0.0, 0.9), "weight_decay": 0.0, "fused": True}
-    of_judge = torch.optim.AdamW(judge.parameters(), **adam)
-    of_maker = torch.optim.AdamW(maker.parameters(), **adam)
-    weights, makers = list(judge.parameters()), list(maker.parameters())
+    discriminator_adam = torch.optim.AdamW(discriminator.parameters(), **adam)
+    generator_adam = torch.optim.AdamW(generator.parameters(), **adam)
+    weights, generator_weights = list(discriminator.parameters()), list(generator.parameters())
 
     def step() -> tuple[torch.Tensor, torch.Tensor]:
         real = x.index_select(0, next(rows))
-        fake = maker(torch.randn(64, 16)).sigmoid()
-        logits = judge(torch.cat([real, fake.detach()])).squeeze(-1)
+        fake = generator(torch.randn(64, 16)).sigmoid()
+        logits = discriminator(torch.cat([real, fake.detach()])).squeeze(-1)
         loss = F.softplus(-logits[:64]).mean() + F.softplus(logits[64:]).mean()
-        of_judge.zero_grad()
+        discriminator_adam.zero_grad()
         loss.backward(inputs=weights)
-        of_judge.step()
-        told = F.softplus(-judge(fake).squeeze(-1)).mean()
-        of_maker.zero_grad()
-        told.backward(inputs=makers)
-        of_maker.step()
+        discriminator_adam.step()
+        told = F.softplus(-discriminator(fake).squeeze(-1)).mean()
+        generator_adam.zero_grad()
+        told.backward(inputs=generator_weights)
+        generator_adam.step()
         return loss.item(), told.item()
 
     return step

@@ -34,10 +34,10 @@ class Affine(Geometric):
     shear: float = 0.0
 
     def __post_init__(self):
-        number("rotation", self.rotation, least=0)
-        number("shift", self.shift, least=0)
-        number("scale", self.scale, least=0, below=1)
-        number("shear", self.shear, least=0, below=90)
+        number("rotation", self.rotation, at_least=0)
+        number("shift", self.shift, at_least=0)
+        number("scale", self.scale, at_least=0, below=1)
+        number("shear", self.shear, at_least=0, below=90)
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Angles (n,) in degrees, shifts (n, 2) as (right, down) in pixels, scales (n,).

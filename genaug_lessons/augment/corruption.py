@@ -46,7 +46,7 @@ class GaussianNoise(Corruption):
     keeps_range = False
 
     def __post_init__(self):
-        number("std", self.std, least=0)
+        number("std", self.std, at_least=0)
 
     def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Standard normal noise of the shape of x."""

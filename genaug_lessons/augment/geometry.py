@@ -80,7 +80,7 @@ class Crop(Geometric):
     padding: int = 1
 
     def __post_init__(self):
-        count("padding", self.padding, least=0)
+        count("padding", self.padding, at_least=0)
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Top and left corner of each window in the padded picture, (n,) each."""

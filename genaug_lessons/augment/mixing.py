@@ -27,7 +27,7 @@ class Mixing(Transform):
     blends_labels = True
 
     def __post_init__(self):
-        count("classes", self.classes, least=2)
+        count("classes", self.classes, at_least=2)
         number("alpha", self.alpha, above=0)
 
     def check_data(self, data: Source) -> None:

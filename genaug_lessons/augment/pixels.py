@@ -30,7 +30,7 @@ class Noise(Photometric):
     std: float = 0.1
 
     def __post_init__(self):
-        number("std", self.std, least=0)
+        number("std", self.std, at_least=0)
 
     def draw_for(self, x: Tensor, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Standard normal noise (B, C, H, W)."""
@@ -49,7 +49,7 @@ class ScaleFactor(Photometric):
     change: float = 0.3
 
     def __post_init__(self):
-        number("change", self.change, least=0, below=1)
+        number("change", self.change, at_least=0, below=1)
 
     def draw(self, n: int, rng: torch.Generator) -> tuple[Tensor, ...]:
         """Factors (n,)."""
@@ -98,7 +98,7 @@ class Erase(Photometric):
 
     def __post_init__(self):
         probability("p", self.p)
-        number("aspect", self.aspect, above=0, most=1)
+        number("aspect", self.aspect, above=0, at_most=1)
         if not _rising_shares(self.area):
             raise ValueError(f"area must be two rising shares in [0, 1), got {self.area!r}")
         if self.fill != "mean" and not (isinstance(self.fill, Real) and 0 <= self.fill <= 1):

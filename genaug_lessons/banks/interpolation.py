@@ -43,7 +43,7 @@ def interpolation_bank(
             or a class of fewer than 2.
         Leak: the data are a test half.
     """
-    per_class, reach = count("per_class", per_class), number("reach", reach, least=0)
+    per_class, reach = count("per_class", per_class), number("reach", reach, at_least=0)
     if data.held_out:
         raise Leak("data must not be a test half: interpolate between labelled rows instead")
     check_device(rng, model.device, "model")

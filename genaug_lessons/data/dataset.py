@@ -287,7 +287,7 @@ def _check_labels(y: Tensor, classes: int | None, x: Tensor) -> None:
         raise ValueError(f"y must have shape ({len(x)},), one label a row, got {tuple(y.shape)}")
     if y.device != x.device:
         raise ValueError(f"y must be on the device of x ({x.device}), got {y.device}")
-    count("classes", classes, least=2)
+    count("classes", classes, at_least=2)
     if y.min() < UNLABELLED or y.max() >= classes:
         raise ValueError(
             f"y must hold labels from 0 to {classes - 1}, or -1 for unlabelled, "

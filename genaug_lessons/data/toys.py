@@ -57,7 +57,7 @@ class PlaneMixture:
 
     def smoothed(self, sigma: float) -> "PlaneMixture":
         """The distribution of its points with normal noise of std `sigma` added."""
-        sigma = number("sigma", sigma, least=0)
+        sigma = number("sigma", sigma, at_least=0)
         return replace(self, std=math.hypot(self.std, sigma))
 
     def _exponents(self, x: Tensor) -> Tensor:

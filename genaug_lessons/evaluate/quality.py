@@ -58,7 +58,7 @@ def frechet_distance(x: Tensor, y: Tensor) -> float:
 
     Source: Dowson & Landau 1982; as a score of generators Heusel et al. 2017, arXiv:1706.08500.
     """
-    _check_rows(least=2, x=x, y=y)
+    _check_rows(at_least=2, x=x, y=y)
     x, y = x.flatten(1).cpu().double(), y.flatten(1).cpu().double()  # some devices know no doubles
     first, second = (torch.atleast_2d(values.T.cov()) for values in (x, y))  # each (D, D)
     values, vectors = torch.linalg.eigh(first)
@@ -158,16 +158,16 @@ def under_corruptions(
     }
 
 
-def _check_rows(least: int = 1, **rows: Tensor) -> None:
+def _check_rows(at_least: int = 1, **rows: Tensor) -> None:
     """Raise a ValueError unless all are finite floats (N, *shape) and of one size."""
     for name, x in rows.items():
         if not x.is_floating_point():
             raise ValueError(
                 f"{name} must be a float tensor, as a data set's values, got {x.dtype}"
             )
-        if x.ndim < 2 or len(x) < least:
+        if x.ndim < 2 or len(x) < at_least:
             raise ValueError(
-                f"{name} must be (N, *shape) with N at least {least}, got {tuple(x.shape)}"
+                f"{name} must be (N, *shape) with N at least {at_least}, got {tuple(x.shape)}"
             )
         if not x.isfinite().all():
             raise ValueError(f"{name} must be finite, got NaN or infinity")

@@ -164,8 +164,8 @@ def study(
             fit the data, or what `split` or the score says.
         Leak: a bank or a start has seen rows of the test half.
     """
-    repeats, steps = count("repeats", repeats, least=2), count("steps", steps)
-    first_repeat = count("first_repeat", first_repeat, least=0)
+    repeats, steps = count("repeats", repeats, at_least=2), count("steps", steps)
+    first_repeat = count("first_repeat", first_repeat, at_least=0)
     _check_arms(arms)
     sets = _sets(data)
     splits = [

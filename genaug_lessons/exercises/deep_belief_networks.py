@@ -12,10 +12,10 @@ _A2 = torch.tensor([0.5, -0.9], dtype=torch.float64)
 _H2 = torch.tensor([[1.0, 0, 1], [0, 1, 1], [0, 0, 0], [1, 1, 0]], dtype=torch.float64)
 _NOISE = torch.tensor([[0.1, 0.7], [0.9, 0.6], [0.6, 0.5], [0.3, 0.2]], dtype=torch.float64)
 
-turn_around = Exercise(
-    "turn_around",
+transpose = Exercise(
+    "transpose",
     cases=[
-        Case((_W, _A, _B), (_W.T, _B, _A), "turn_around for 3 visible and 2 hidden units"),
+        Case((_W, _A, _B), (_W.T, _B, _A), "transpose for 3 visible and 2 hidden units"),
     ],
     mistakes={
         "the biases change places, too: the upper machine's visible units are the hidden ones": (

@@ -1,1 +1,1 @@
-"""One family, one file. Import the model you need: `from genaug_lessons.models.vae import VAE`."""
+"""A family, a file or a folder. Import its model: `from genaug_lessons.models.vae import VAE`."""

@@ -108,7 +108,7 @@ class Autoencoder(Model):
         super().__init__(shape)
         check_architecture("network", network)
         latent = count("latent", latent)
-        contraction = number("contraction", contraction, least=0)
+        contraction = number("contraction", contraction, at_least=0)
         choice("code", code, CODES)
         choice("loss", loss, ("cross-entropy", "squared"))
         if tied and not isinstance(network, Dense):

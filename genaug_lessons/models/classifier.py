@@ -78,7 +78,7 @@ class Classifier(Model):
         check_device(rng, rng.device if weight is None else weight.device, "encoder")
         classifier = cls.__new__(cls)
         Model.__init__(classifier, shape, classes=count("classes", classes, 2))
-        body, dropout = deepcopy(encoder), number("dropout", dropout, least=0, below=1)
+        body, dropout = deepcopy(encoder), number("dropout", dropout, at_least=0, below=1)
         head = linear(_code_size(body, classifier.shape, rng), classifier.classes, rng=rng)
         for part in body.modules():
             if isinstance(part, Dropout):

@@ -27,8 +27,7 @@ from torch.nn.utils import skip_init
 from genaug_lessons.checks import count, counts
 from genaug_lessons.data import Batch, Source
 from genaug_lessons.model import Generative, Update
-from genaug_lessons.models.rbm import GAP, RBM
-from genaug_lessons.models.rbm_likelihood import check_states, log_likelihood
+from genaug_lessons.models.rbm import GAP, RBM, check_states, log_likelihood
 from genaug_lessons.nn import Net
 from genaug_lessons.random import bernoulli, check_device
 from genaug_lessons.training import Training, fit
@@ -252,8 +251,8 @@ def fit_greedily(model: DBN, data: Source | Tensor, *, steps: int, **arguments) 
 
 
 @torch.no_grad()
-def turn_around(lower: RBM, upper: RBM) -> None:
-    """Give the upper RBM the lower one's weights, turned around: the bound is then log p(v).
+def transpose_into(lower: RBM, upper: RBM) -> None:
+    """Give the upper RBM the lower one's weights, transposed: the bound is then log p(v).
 
     Raises:
         ValueError: RBMs whose layers do not match, with labels, or with Gaussian units.

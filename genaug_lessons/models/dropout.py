@@ -84,7 +84,7 @@ def dropout_regression(x: Tensor, y: Tensor, p: float) -> Tensor:
     Raises:
         ValueError: p outside [0, 1); with everything dropped no weight matters.
     """
-    q = 1 - number("p", p, least=0, below=1)
+    q = 1 - number("p", p, at_least=0, below=1)
     products = x.T @ x
     penalised = q * q * products + q * p * products.diagonal().diag()
     return torch.linalg.solve(penalised, q * x.T @ y)

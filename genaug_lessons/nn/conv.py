@@ -75,7 +75,7 @@ class Conv:
 
     def __init__(self, *channels: int, dropout: float = 0.0):
         object.__setattr__(self, "channels", counts("channels", channels))
-        object.__setattr__(self, "dropout", number("dropout", dropout, least=0, below=1))
+        object.__setattr__(self, "dropout", number("dropout", dropout, at_least=0, below=1))
 
     def __repr__(self) -> str:
         given = [f"dropout={self.dropout!r}"] if self.dropout else []

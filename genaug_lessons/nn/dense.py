@@ -77,7 +77,7 @@ class Dense:
     ):
         values = {
             "widths": counts("widths", widths),
-            "dropout": number("dropout", dropout, least=0, below=1),
+            "dropout": number("dropout", dropout, at_least=0, below=1),
             "leak": number("leak", leak),
             "batch_norm": bool(batch_norm),
             "smooth": bool(smooth),

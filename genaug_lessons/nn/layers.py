@@ -62,7 +62,7 @@ class Dropout(nn.Module):
 
     def __init__(self, p: float):
         super().__init__()
-        self.p = number("dropout", p, least=0, below=1)
+        self.p = number("dropout", p, at_least=0, below=1)
 
     def extra_repr(self) -> str:
         """What the printed layer says."""

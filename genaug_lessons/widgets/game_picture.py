@@ -23,8 +23,7 @@ from torch import Tensor
 
 from genaug_lessons.data import PlaneMixture
 from genaug_lessons.evaluate import modes_covered
-from genaug_lessons.models.gan import GAN
-from genaug_lessons.models.gan_game import LOSSES
+from genaug_lessons.models.gan import GAN, LOSSES
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.live_figure import empty
 

@@ -11,8 +11,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import count
 from genaug_lessons.data import Batch
-from genaug_lessons.models.gaussians import COVARIANCES
-from genaug_lessons.models.gmm import GaussianMixture
+from genaug_lessons.models.gmm import COVARIANCES, GaussianMixture
 from genaug_lessons.plots import COLOURS, LINES, MARKERS
 from genaug_lessons.random import generator
 from genaug_lessons.typed import check_types

@@ -13,8 +13,7 @@ from torch import Tensor
 
 from genaug_lessons.checks import number
 from genaug_lessons.data import PlaneMixture
-from genaug_lessons.models.langevin import langevin_step
-from genaug_lessons.models.score import Score, ScoreNetwork
+from genaug_lessons.models.score import Score, ScoreNetwork, langevin_step
 from genaug_lessons.random import normal, uniform
 from genaug_lessons.typed import check_types
 from genaug_lessons.widgets.field import (

@@ -99,7 +99,7 @@ class VAE(Generative):
         super().__init__(shape, classes=classes, support=likelihood.support)
         check_architecture("network", network)
         self.latent = latent = count("latent", latent)
-        self.beta = number("beta", beta, least=0)
+        self.beta = number("beta", beta, at_least=0)
         settings = {"classes": self.classes, "rng": rng}
         self.encoder = network.encoder(self.shape, 2 * latent, **settings)
         self.decoder = network.decoder(latent, likelihood.outputs(self.shape), **settings)

@@ -17,7 +17,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.checks import count, number
-from genaug_lessons.models.vae import VAE, reparameterise
+from genaug_lessons.models.vae.model import VAE, reparameterise
 from genaug_lessons.random import check_device, normal
 from genaug_lessons.typed import check_types
 
@@ -80,7 +80,7 @@ def active_units(mean: Tensor, threshold: float = 0.01) -> Tensor:
     """
     if mean.ndim != 2 or len(mean) < 2:
         raise ValueError(f"mean must be (N, Z) with N above 1, got {tuple(mean.shape)}")
-    return mean.var(0) > number("threshold", threshold, least=0)
+    return mean.var(0) > number("threshold", threshold, at_least=0)
 
 
 check_types(__name__)

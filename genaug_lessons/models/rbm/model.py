@@ -251,7 +251,7 @@ class ContrastiveUpdate(Update):
         persistent_chains: int,
     ):
         self.model, self.lr, self.weight_decay = model, lr, weight_decay
-        self.momentum = number("momentum", momentum, least=0, below=1)
+        self.momentum = number("momentum", momentum, at_least=0, below=1)
         self.gibbs_steps = count("gibbs_steps", gibbs_steps)
         self.persistent_chains = count("persistent_chains", persistent_chains, 0)
         self.chains: Tensor | None = None

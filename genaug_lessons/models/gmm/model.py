@@ -23,7 +23,7 @@ from torch.nn import functional as F
 from genaug_lessons.checks import choice, count, probability
 from genaug_lessons.data import Batch, Dataset, Source
 from genaug_lessons.model import Generative, Update
-from genaug_lessons.models.gaussians import (
+from genaug_lessons.models.gmm.gaussians import (
     COVARIANCES,
     cholesky,
     constrain,

@@ -14,7 +14,7 @@ model, 1 / Z is, so log Z too high.
 Source: Salakhutdinov & Murray 2008, ICML (AIS for RBMs); Neal 2001, Statistics and Computing 11
 (AIS); Grosse, Ghahramani & Adams 2015, arXiv:1511.02543 (backwards).
 
-Letters: v (B, V) visible, h (B, H) hidden units, W, a, b as in `rbm.py`; x (B, *shape) examples,
+Letters: v (B, V) visible, h (B, H) hidden units, W, a, b as in `model.py`; x (B, *shape) examples,
 y (B,) labels; R runs; all likelihoods and log Z in nats.
 """
 
@@ -27,7 +27,7 @@ import torch
 from torch import Tensor
 
 from genaug_lessons.checks import count, number
-from genaug_lessons.models.rbm import RBM
+from genaug_lessons.models.rbm.model import RBM
 from genaug_lessons.random import check_device, uniform
 from genaug_lessons.typed import check_types
 

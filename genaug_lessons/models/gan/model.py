@@ -7,8 +7,8 @@ learns to tell, the generator to be taken for real:
     min_G max_D  E log D(x) + E log(1 - D(G(z)))
 
 Source: Goodfellow et al. 2014, arXiv:1406.2661. Labels: Mirza & Osindero 2014, arXiv:1411.1784.
-Noise on all that the discriminator sees: Soenderby et al. 2017, arXiv:1610.04490. The losses and
-what is known of the game are in `gan_game.py`.
+Noise on all that the discriminator sees: Soenderby et al. 2017, arXiv:1610.04490. The losses are
+in `losses.py`, what is known of the game in `game.py`.
 
 Letters: z (B, Z) latent, x (B, *shape) examples, y (B,) labels, C classes, logits (B,).
 """
@@ -22,7 +22,7 @@ from torch import Tensor
 from genaug_lessons.checks import choice, count, number
 from genaug_lessons.data import Batch
 from genaug_lessons.model import Generative, GradientUpdate, Model, Objective, default_support
-from genaug_lessons.models.gan_game import LOSSES
+from genaug_lessons.models.gan.losses import LOSSES
 from genaug_lessons.nn import Architecture, Dense, check_architecture, refuse_dropout
 from genaug_lessons.random import normal
 from genaug_lessons.typed import check_types
@@ -86,7 +86,7 @@ class GAN(Generative):
     ):
         super().__init__(shape, classes=classes, support=default_support(shape, support))
         self.latent, self.loss = count("latent", latent), choice("loss", loss, LOSSES)
-        self.instance_noise = number("instance_noise", instance_noise, least=0)
+        self.instance_noise = number("instance_noise", instance_noise, at_least=0)
         check_architecture("generator", generator)
         check_architecture("discriminator", discriminator)
         settings = {"classes": self.classes, "rng": rng}
