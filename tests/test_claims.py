@@ -37,7 +37,8 @@ def test_hash_follows_the_code_and_nothing_else():
     before = claims.source_hash(book)
     book.cells[1].outputs = [v4.new_output("stream", text="1")]
     book.cells.append(v4.new_markdown_cell("prose"))
-    book.cells.append(v4.new_code_cell("install()", metadata={"tags": ["colab"]}))
+    for tag in ("colab", "exercise", "check", "solution"):
+        book.cells.append(v4.new_code_cell("install()", metadata={"tags": [tag]}))
     assert claims.source_hash(book) == before
     book.cells[1].source = "print(2)"
     assert claims.source_hash(book) != before

@@ -214,7 +214,8 @@ def test_a_file_holds_one_idea(path):
         for number, text in lines
         if number not in prose and text.split("#")[0].strip() and "check_types" not in text
     ]
-    assert len(code) <= 220, "two ideas, two files"
+    most = 250 if part(path) == "exercises" else 220  # three exercises and all their mistakes
+    assert len(code) <= most, "two ideas, two files"
 
 
 def test_importing_the_front_door_loads_nothing_heavy():

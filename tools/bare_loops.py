@@ -2,9 +2,11 @@
 
 Each function returns one update as a function without arguments. They do by hand what the package
 does: data that stay in memory, losses on logits, real and fake in one batch, a fused optimiser.
+`products` is the floor below all of them: nothing but the matrix products of an update.
 """
 
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 from torch import nn
@@ -49,11 +51,11 @@ def digits_gan() -> Callable[[], object]:
         discriminator_adam.zero_grad()
         loss.backward(inputs=weights)
         discriminator_adam.step()
-        told = F.softplus(-discriminator(fake).squeeze(-1)).mean()
+        generator_loss = F.softplus(-discriminator(fake).squeeze(-1)).mean()
         generator_adam.zero_grad()
-        told.backward(inputs=generator_weights)
+        generator_loss.backward(inputs=generator_weights)
         generator_adam.step()
-        return loss.item(), told.item()
+        return loss.item(), generator_loss.item()
 
     return step
 
@@ -77,3 +79,52 @@ def classifier() -> Callable[[], object]:
         return loss.item()
 
     return step
+
+
+def products(*of: tuple[int, int, int]) -> Callable[[], object]:
+    """Products of random matrices (rows, inner) and (inner, columns), each into its own memory."""
+    pairs = [(torch.randn(m, k), torch.randn(k, n), torch.empty(m, n)) for m, k, n in of]
+
+    def step() -> None:
+        for left, right, out in pairs:
+            torch.mm(left, right, out=out)
+
+    return step
+
+
+def forward(rows: int, *widths: int) -> list[tuple[int, int, int]]:
+    """The products of a pass of some rows through dense layers of these widths."""
+    return [(rows, before, after) for before, after in pairwise(widths)]
+
+
+def backward(rows: int, *widths: int) -> list[tuple[int, int, int]]:
+    """The products behind the gradients of the layers' inputs, but for the lowest layer's."""
+    return [(rows, after, before) for before, after in pairwise(widths)][1:]
+
+
+def gradients(rows: int, *widths: int) -> list[tuple[int, int, int]]:
+    """The products behind the gradients of the layers' weights."""
+    return [(after, rows, before) for before, after in pairwise(widths)]
+
+
+def vae_products() -> Callable[[], object]:
+    """Those of the VAE 784-400-20 at batch 128."""
+    encoder, decoder = (128, 784, 400, 40), (128, 20, 400, 784)
+    learning = [*backward(*encoder), *backward(*decoder), (128, 400, 20)]  # back to the latent
+    of_weights = gradients(*encoder) + gradients(*decoder)
+    return products(*forward(*encoder), *forward(*decoder), *learning, *of_weights)
+
+
+def gan_products() -> Callable[[], object]:
+    """Those of the GAN 100-...-784 at batch 64: real and fake are judged in one batch of 128."""
+    generator, discriminator = (100, 128, 256, 512, 1024, 784), (784, 512, 256, 1)
+    first = [*forward(128, *discriminator), *backward(128, *discriminator)]
+    then = [*forward(64, *discriminator), *backward(64, *discriminator), (64, 512, 784)]
+    of_weights = gradients(128, *discriminator) + gradients(64, *generator)
+    both = [*forward(64, *generator), *backward(64, *generator)]
+    return products(*first, *then, *both, *of_weights)
+
+
+def rbm_products(rows: int) -> Callable[[], object]:
+    """Those of persistent CD of an RBM 784-500: as many chains as rows, which go down and up."""
+    return products((rows, 500, 784), (2 * rows, 784, 500), (784, 2 * rows, 500))

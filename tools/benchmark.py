@@ -2,9 +2,10 @@
 
     python tools/benchmark.py [--json FILE] [--device cuda] [--check]
 
-Prints a table: what is measured, ours, the yardstick, the ratio and its target. Each task runs in
-a process of its own at one thread, ours and the yardstick in turn, three rounds; figures are
-medians of CPU milliseconds per step. `textbook_loops.py` is fixed: nobody tunes the yardstick.
+Prints a table: what is measured, ours, the yardstick, the ratio and its target; for dense models
+also their matrix products alone, and the ratio to them, which no program could exceed. Each task
+runs in a process of its own at one thread, ours and the yardstick in turn, three rounds; figures
+are medians of CPU milliseconds per step. `textbook_loops.py` is fixed: nobody tunes the yardstick.
 `bare_loops.py` does what the package does, without it.
 With --check the command fails when a figure is worse than half of its target; a row that is far
 enough above it after one round gets no further ones.
@@ -20,6 +21,7 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 HERE = Path(__file__).parent
 ROUNDS = 3
@@ -130,6 +132,34 @@ def bare_digits_gan() -> float:
 
     torch.manual_seed(0)
     return steps_ms(bare_loops.digits_gan(), 1000)
+
+
+def vae_products() -> float:
+    """The matrix products of the VAE's step."""
+    import bare_loops
+
+    return steps_ms(bare_loops.vae_products(), 200)
+
+
+def gan_products() -> float:
+    """The matrix products of the GAN's step."""
+    import bare_loops
+
+    return steps_ms(bare_loops.gan_products(), 200)
+
+
+def rbm_products() -> float:
+    """The matrix products of a step of persistent CD at batch 10."""
+    import bare_loops
+
+    return steps_ms(bare_loops.rbm_products(10), 200)
+
+
+def rbm_wide_products() -> float:
+    """The same at batch 100."""
+    import bare_loops
+
+    return steps_ms(bare_loops.rbm_products(100), 200)
 
 
 def bare_study_arm() -> float:
@@ -293,22 +323,35 @@ def _import_ms(statement: str) -> float:
     return 1e3 * statistics.median(float(run.stdout) for run in runs)
 
 
-# what, our task, the yardstick, how many times better, unit
+class Row(NamedTuple):
+    """A line of the table: our task, the yardstick, how many times better ours is to be."""
+
+    what: str
+    ours: Callable[[], float]
+    yardstick: Callable[[], float]
+    target: float
+    unit: str = "ms a step"
+    products: Callable[[], float] | None = None  # the matrix products of ours, and nothing else
+
+
 ROWS = [
-    ("VAE 784-400-20, batch 128", vae, textbook_vae, 1.9, "ms a step"),
-    ("the same, medium precision", vae_medium, textbook_vae, 3.0, "ms a step"),
-    ("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
-    ("study arm, 12 repeats x 1200 steps", study_arm, bare_study_arm, 1.0, "s"),
-    ("EM, 60000 x 50, ten full Gaussians", em, em_sklearn, 4.0, "ms a pass"),
-    ("persistent CD 784-500, batch 10", rbm, rbm_sklearn, 2.0, "ms a step"),
-    ("the same, medium precision", rbm_medium, rbm_sklearn, 2.8, "ms a step"),
-    ("persistent CD 784-500, batch 100", rbm_wide, rbm_wide_sklearn, 1.1, "ms a step"),
-    ("the same, medium precision", rbm_wide_medium, rbm_wide_sklearn, 2.0, "ms a step"),
-    ("import of the front door", import_ours, import_torch, 1 / 1.15, "ms"),
-    ("GAN 100-...-784, batch 64", gan, textbook_gan, 1.6, "ms a step"),
-    ("the same, medium precision", gan_medium, textbook_gan, 2.7, "ms a step"),
-    ("digits GAN of width 64, batch 64", digits_gan, bare_digits_gan, 1.0, "ms a step"),
-]
+    Row("VAE 784-400-20, batch 128", vae, textbook_vae, 1.9, products=vae_products),
+    Row("the same, medium precision", vae_medium, textbook_vae, 3.0),
+    Row("affine, 128 pictures of 28x28", affine, affine_per_sample, 25.0, "ms"),
+    Row("study arm, 12 repeats x 1200 steps", study_arm, bare_study_arm, 1.0, "s"),
+    Row("EM, 60000 x 50, ten full Gaussians", em, em_sklearn, 4.0, "ms a pass"),
+    Row("persistent CD 784-500, batch 10", rbm, rbm_sklearn, 2.0, products=rbm_products),
+    Row("the same, medium precision", rbm_medium, rbm_sklearn, 2.8),
+    Row(
+        "persistent CD 784-500, batch 100", rbm_wide, rbm_wide_sklearn, 1.1,
+        products=rbm_wide_products,
+    ),
+    Row("the same, medium precision", rbm_wide_medium, rbm_wide_sklearn, 2.0),
+    Row("import of the front door", import_ours, import_torch, 1 / 1.15, "ms"),
+    Row("GAN 100-...-784, batch 64", gan, textbook_gan, 1.6, products=gan_products),
+    Row("the same, medium precision", gan_medium, textbook_gan, 2.7),
+    Row("digits GAN of width 64, batch 64", digits_gan, bare_digits_gan, 1.0),
+]  # fmt: skip
 MEDIUM = (vae_medium, gan_medium, rbm_medium, rbm_wide_medium)
 HOST_ONLY = (import_ours,)  # no work for another device
 
@@ -335,32 +378,35 @@ def medium_is_accurate() -> bool:
     return found["medium"][0] < 0.8 * found["highest"][0] and found["medium"][1] < 1e-5
 
 
-def measure(
-    what: str, ours: Callable, yardstick: Callable, target: float, unit: str, check: bool
-) -> dict:
-    """One row of the table: medians over rounds in which ours and the yardstick take turns."""
+def measure(row: Row, check: bool) -> dict:
+    """One line of the table: medians over rounds in which ours and the yardstick take turns."""
     mine, theirs = [], []
     for _ in range(ROUNDS):
-        mine.append(in_process(ours))
-        theirs.append(in_process(yardstick))
-        if check and theirs[0] / mine[0] > CLEARLY * target:
+        mine.append(in_process(row.ours))
+        theirs.append(in_process(row.yardstick))
+        if check and theirs[0] / mine[0] > CLEARLY * row.target:
             break
     mine, theirs = statistics.median(mine), statistics.median(theirs)
-    ratio = theirs / mine
-    return {
-        "what": what, "ours": round(mine, 3), "yardstick": round(theirs, 3), "unit": unit,
-        "times": round(ratio, 2), "target": round(target, 2), "reached": ratio >= target,
+    line = {
+        "what": row.what, "ours": round(mine, 3), "yardstick": round(theirs, 3), "unit": row.unit,
+        "times": round(theirs / mine, 2), "target": round(row.target, 2),
+        "reached": theirs / mine >= row.target, "products": "", "at most": "",
     }  # fmt: skip
+    if row.products and not check:
+        alone = in_process(row.products)
+        line |= {"products": round(alone, 3), "at most": round(theirs / alone, 2)}
+    return line
 
 
 def compare_devices(device: str) -> list[dict]:
     """Our own tasks on the CPU and on another device."""
     rows = []
-    for what, ours, _, _, unit in ROWS:
-        if ours in HOST_ONLY:
+    for row in ROWS:
+        if row.ours in HOST_ONLY:
             continue
-        cpu, other = in_process(ours), in_process(ours, device)
-        rows.append({"what": what, "cpu": cpu, device: other, "unit": unit, "times": cpu / other})
+        cpu, other = in_process(row.ours), in_process(row.ours, device)
+        figures = {"cpu": cpu, device: other, "unit": row.unit, "times": cpu / other}
+        rows.append({"what": row.what, **figures})
     return rows
 
 
@@ -389,7 +435,7 @@ def main() -> None:
     if args.device:
         rows = compare_devices(args.device)
     else:
-        rows = [measure(*row, args.check) for row in ROWS if row[1] not in skipped]
+        rows = [measure(row, args.check) for row in ROWS if row.ours not in skipped]
     print_table(rows)
     if skipped:
         print('"medium" precision is no faster or less accurate here: default precision only')

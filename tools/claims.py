@@ -40,11 +40,17 @@ from nbclient.exceptions import CellExecutionError
 ROOT = Path(__file__).parent.parent
 RECORDS = ROOT / "tests" / "claims"
 RECORDED_SEED = 1  # whose outputs are recorded; those of seed 0 are saved in the lesson itself
+ASIDE = {"colab", "exercise", "check", "solution"}  # tags of cells that no claim depends on
+
+
+def cells_of_claims(notebook) -> list:
+    """The code cells that claims may depend on: they neither install nor belong to an exercise."""
+    return [cell for cell in code_cells(notebook) if not ASIDE & set(tags(cell))]
 
 
 def source_hash(notebook) -> str:
-    """Fingerprint of the lesson's code; the Colab cell, which only installs, may change freely."""
-    sources = [cell.source for cell in code_cells(notebook) if "colab" not in tags(cell)]
+    """Fingerprint of the code that claims may depend on; other cells may change freely."""
+    sources = [cell.source for cell in cells_of_claims(notebook)]
     return hashlib.sha256("\n\n".join(sources).encode()).hexdigest()
 
 
@@ -78,10 +84,10 @@ def printed_claims(notebook) -> dict[str, bool]:
 
 
 def cells_with_outputs(notebook) -> list:
-    """The cells that put out something, but for those whose output is about the machine."""
+    """Those of them that put out something, but for what is about the machine."""
     return [
         cell
-        for cell in code_cells(notebook)
+        for cell in cells_of_claims(notebook)
         if compare.texts(cell.outputs) and "nbval-ignore-output" not in tags(cell)
     ]
 

@@ -5,11 +5,18 @@ import math
 import torch
 
 from genaug_lessons.exercises.check import Case, Exercise
+from genaug_lessons.exercises.draws import normal, number, sizes
 
 _MEAN = torch.tensor([[1.0, 0.0, -2.0], [0.5, -1.0, 0.0]], dtype=torch.float64)
 _LOG_VAR = torch.tensor([[0.0, -1.0, 0.5], [-2.0, 1.0, 0.25]], dtype=torch.float64)
 _NOISE = torch.tensor([[1.0, -1.0, 0.5], [2.0, 0.25, -1.5]], dtype=torch.float64)
 _LOG_WEIGHTS = torch.tensor([[-1.0, -3.0], [-2.0, -3.0], [-4.0, -1.5]], dtype=torch.float64)
+
+
+def _posterior(rng):
+    """Means and log variances of some rows."""
+    shape = sizes(rng, 2)
+    return normal(rng, *shape), normal(rng, *shape)
 
 
 def _kl_terms(mean, var, log_var):
@@ -20,22 +27,33 @@ def _kl(mean, log_var):
     return _kl_terms(mean, log_var.exp(), log_var).sum(-1)
 
 
-gaussian_kl = Exercise(
-    "gaussian_kl",
+kl_to_prior = Exercise(
+    "kl_to_prior",
+    _kl,
     cases=[
         Case(
-            (torch.zeros(1, 2).double(), torch.zeros(1, 2).double()),
-            torch.zeros(1),
-            "gaussian_kl at mean 0 and log variance 0, the prior itself,",
+            "kl_to_prior at mean 0 and log variance 0, the prior itself,",
+            (torch.zeros(1, 2), torch.zeros(1, 2)),
         ),
-        Case((_MEAN, _LOG_VAR), _kl(_MEAN, _LOG_VAR), "gaussian_kl of two examples, three units,"),
+        Case("kl_to_prior of two examples, three units,", (_MEAN, _LOG_VAR)),
     ],
+    make=_posterior,
+    gradient=("mean", "log_var"),
     mistakes={
         "the KL terms of the units add up: sum over them, a mean weakens the prior Z-fold": (
             lambda mean, log_var: _kl_terms(mean, log_var.exp(), log_var).mean(-1)
         ),
         "one number per example, please: sum over the units only, not over the batch": (
             lambda mean, log_var: _kl(mean, log_var).sum()
+        ),
+        "one number per example, please: no mean over the batch": (
+            lambda mean, log_var: _kl(mean, log_var).mean()
+        ),
+        "the variance is exp(log_var), and torch's Normal asks for its root": (
+            lambda mean, log_var: _kl_terms(mean, (2 * log_var).exp(), 2 * log_var).sum(-1)
+        ),
+        "KL divergences have a direction: from q to the prior, not from the prior to q": (
+            lambda mean, log_var: 0.5 * ((1 + mean**2) / log_var.exp() - 1 + log_var).sum(-1)
         ),
         "the factor one half is missing": lambda mean, log_var: 2 * _kl(mean, log_var),
         "the sign is turned: a KL divergence is never negative": (
@@ -53,21 +71,31 @@ gaussian_kl = Exercise(
     },
 )
 
+
+def _draw(mean, log_var, noise):
+    return mean + (log_var / 2).exp() * noise
+
+
+def _posterior_and_noise(rng):
+    mean, log_var = _posterior(rng)
+    return mean, log_var, normal(rng, *mean.shape)
+
+
 reparameterise = Exercise(
     "reparameterise",
-    cases=[
-        Case(
-            (_MEAN, _LOG_VAR, _NOISE),
-            _MEAN + (_LOG_VAR / 2).exp() * _NOISE,
-            "reparameterise of two examples, three units,",
-        ),
-    ],
+    _draw,
+    cases=[Case("reparameterise of two examples, three units,", (_MEAN, _LOG_VAR, _NOISE))],
+    make=_posterior_and_noise,
+    gradient=("mean", "log_var"),
     mistakes={
         "log_var is taken for the standard deviation: it is the logarithm of its square": (
             lambda mean, log_var, noise: mean + log_var * noise
         ),
         "the noise is multiplied by the variance: the standard deviation is exp(log_var / 2)": (
             lambda mean, log_var, noise: mean + log_var.exp() * noise
+        ),
+        "exp(log_var) / 2 is half the variance: the standard deviation is exp(log_var / 2)": (
+            lambda mean, log_var, noise: mean + log_var.exp() / 2 * noise
         ),
         "without noise this is the mean, not a draw": lambda mean, log_var, noise: mean,
         "the noise is not scaled: its standard deviation would be 1 everywhere": (
@@ -77,21 +105,23 @@ reparameterise = Exercise(
     },
 )
 
+
+def _log_mean(log_w):
+    return log_w.logsumexp(0) - math.log(len(log_w))
+
+
 importance_weighted = Exercise(
     "importance_weighted",
+    _log_mean,
     cases=[
+        Case("importance_weighted of three draws for two examples", (_LOG_WEIGHTS,)),
         Case(
-            (_LOG_WEIGHTS,),
-            _LOG_WEIGHTS.logsumexp(0) - math.log(3),
-            "importance_weighted of three draws for two examples",
-        ),
-        Case(
-            (_LOG_WEIGHTS - 1000,),
-            _LOG_WEIGHTS.logsumexp(0) - math.log(3) - 1000,
             "importance_weighted of log weights near -1000, where exp() is 0 but "
             "torch.logsumexp still works,",
+            (_LOG_WEIGHTS - 1000,),
         ),
     ],
+    make=lambda rng: (normal(rng, *sizes(rng, 2)) - number(rng, 0, 900),),
     mistakes={
         "the mean of the logarithms is the ELBO again: take the logarithm of the mean weight": (
             lambda log_w: log_w.mean(0)
