@@ -16,6 +16,7 @@ FACTORS = {
     1 / math.log(2): "off by the factor 1 / log 2, as base-2 logarithms are",
     1 / math.log(10): "off by the factor 1 / log 10, as base-10 logarithms are",
 }
+CONSTANTS = ("off by", "twice", "half")  # how lines begin that hold by chance in a single case
 TRANSFORMED: dict[str, Callable[[Tensor], Tensor]] = {
     "this is the root of it": torch.square,
     "this is the square of it": torch.sqrt,
@@ -48,7 +49,8 @@ def diagnose(answered: Any, answer: Any, tolerance: float) -> str:
 def _diagnose_tuple(answered: Any, answer: tuple, tolerance: float) -> str:
     parts = parts_of(answered)
     if parts is None or len(parts) != len(answer):
-        given = "one" if parts is None else f"{len(parts)}"
+        several = isinstance(answered, (tuple, list))
+        given = f"{len(parts)}" if several else "one thing"
         return f"{len(answer)} results are asked for, separated by commas: this returns {given}"
     for order in permutations(range(len(answer))):
         if all(same(parts[i], right, tolerance) for i, right in zip(order, answer, strict=True)):
@@ -56,8 +58,10 @@ def _diagnose_tuple(answered: Any, answer: tuple, tolerance: float) -> str:
     pairs = zip(parts, answer, strict=True)
     wrong = [i for i, pair in enumerate(pairs) if not same(*pair, tolerance)]
     why = diagnose(parts[wrong[0]], answer[wrong[0]], tolerance)
-    which = f"only result {wrong[0] + 1} is wrong" if len(wrong) == 1 else f"result {wrong[0] + 1}"
-    return f"{which}: {why}" if why else (which if len(wrong) == 1 else "")
+    if len(wrong) == 1:
+        return f"only result {wrong[0] + 1} is wrong{f': {why}' if why else ''}"
+    numbers = " and ".join(f"{i + 1}" for i in wrong)
+    return f"results {numbers} are wrong" if len(wrong) < len(answer) else ""
 
 
 def _diagnose_shape(found: Tensor, right: Tensor, tolerance: float) -> str:
@@ -100,8 +104,10 @@ def _of_many(found: Tensor, right: Tensor, tolerance: float) -> Iterator[str]:
             yield words
     if found.ndim == 2 and same(found.T, right, tolerance):
         yield "transposed"
+    if torch.equal(right, right.bool().to(right)):  # zeros and ones agree by luck
+        return
     in_order, right_order = found.flatten().sort().values, right.flatten().sort().values
-    if len(right.unique()) > 2 and same(in_order, right_order, tolerance):
+    if same(in_order, right_order, tolerance):
         yield "the right numbers in another order"
     for axis, name in list(enumerate(("row", "column")))[: found.ndim]:
         pairs = zip(found.unbind(axis), right.unbind(axis), strict=True)

@@ -35,17 +35,26 @@ def parts_of(value: Any) -> list | None:
     return None if numbers is None or numbers.ndim == 0 else list(numbers)
 
 
-def same(answered: Any, answer: Any, tolerance: float) -> bool:
+def numbers_of(answer: Any) -> int:
+    """How many numbers an answer holds."""
+    if isinstance(answer, tuple):
+        return sum(map(numbers_of, answer))
+    tensor = numbers_in(answer)
+    return 0 if tensor is None else tensor.numel()
+
+
+def same(answered: Any, answer: Any, tolerance: float, equal_nan: bool = False) -> bool:
     """Whether an answer is right: of the same shape, and as near as rounding allows."""
     if isinstance(answer, tuple):
         parts = parts_of(answered)
         if parts is None or len(parts) != len(answer):
             return False
-        return all(same(part, right, tolerance) for part, right in zip(parts, answer, strict=True))
+        pairs = zip(parts, answer, strict=True)
+        return all(same(*pair, tolerance, equal_nan) for pair in pairs)
     found, right = numbers_in(answered), numbers_in(answer)
     if found is None or right is None or found.shape != right.shape:
         return False
-    return torch.allclose(found, right, rtol=1e-5, atol=tolerance)
+    return torch.allclose(found, right, rtol=1e-5, atol=tolerance, equal_nan=equal_nan)
 
 
 def written(value: Any, digits: int = 4) -> str:

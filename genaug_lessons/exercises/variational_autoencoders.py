@@ -5,7 +5,7 @@ import math
 import torch
 
 from genaug_lessons.exercises.check import Case, Exercise
-from genaug_lessons.exercises.draws import normal, number, sizes
+from genaug_lessons.exercises.draws import normal, sizes, states, uniform
 
 _MEAN = torch.tensor([[1.0, 0.0, -2.0], [0.5, -1.0, 0.0]], dtype=torch.float64)
 _LOG_VAR = torch.tensor([[0.0, -1.0, 0.5], [-2.0, 1.0, 0.25]], dtype=torch.float64)
@@ -65,6 +65,21 @@ kl_to_prior = Exercise(
         "exp(log_var / 2) is the standard deviation; here the variance stands": (
             lambda mean, log_var: _kl_terms(mean, (log_var / 2).exp(), log_var).sum(-1)
         ),
+        "log_var is a logarithm already: take no other": (
+            lambda mean, log_var: _kl_terms(mean, log_var, log_var.log()).sum(-1)
+        ),
+        "one number per example, please: sum over the units, the last axis, not over the batch": (
+            lambda mean, log_var: _kl_terms(mean, log_var.exp(), log_var).sum(0)
+        ),
+        "the 1 is missing: at mean 0 and variance 1 nothing must be left": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - log_var).sum(-1)
+        ),
+        "log_var is subtracted, so that a small variance costs": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1 + log_var).sum(-1)
+        ),
+        "log_var itself is missing": (
+            lambda mean, log_var: 0.5 * (mean**2 + log_var.exp() - 1).sum(-1)
+        ),
         "the mean enters squared": (
             lambda mean, log_var: 0.5 * (mean + log_var.exp() - 1 - log_var).sum(-1)
         ),
@@ -97,6 +112,15 @@ reparameterise = Exercise(
         "exp(log_var) / 2 is half the variance: the standard deviation is exp(log_var / 2)": (
             lambda mean, log_var, noise: mean + log_var.exp() / 2 * noise
         ),
+        "the sign in the exponent is turned": (
+            lambda mean, log_var, noise: mean + (-log_var / 2).exp() * noise
+        ),
+        "half of log_var is the logarithm of the standard deviation: exp() is missing": (
+            lambda mean, log_var, noise: mean + log_var / 2 * noise
+        ),
+        "the noise is forgotten: a draw differs with it": (
+            lambda mean, log_var, noise: mean + (log_var / 2).exp()
+        ),
         "without noise this is the mean, not a draw": lambda mean, log_var, noise: mean,
         "the noise is not scaled: its standard deviation would be 1 everywhere": (
             lambda mean, log_var, noise: mean + noise
@@ -104,6 +128,13 @@ reparameterise = Exercise(
         "the mean is missing": lambda mean, log_var, noise: (log_var / 2).exp() * noise,
     },
 )
+
+
+def _small_weights(rng):
+    """Log weights of examples that differ in size, and draws of one that do, too."""
+    draws, examples = sizes(rng, 2)
+    apart = uniform(rng, 1, examples, high=900) + 200 * states(rng, draws, 1)
+    return (normal(rng, draws, examples) - apart,)
 
 
 def _log_mean(log_w):
@@ -121,7 +152,7 @@ importance_weighted = Exercise(
             (_LOG_WEIGHTS - 1000,),
         ),
     ],
-    make=lambda rng: (normal(rng, *sizes(rng, 2)) - number(rng, 0, 900),),
+    make=_small_weights,
     mistakes={
         "the mean of the logarithms is the ELBO again: take the logarithm of the mean weight": (
             lambda log_w: log_w.mean(0)
@@ -136,5 +167,14 @@ importance_weighted = Exercise(
             lambda log_w: log_w.flatten().logsumexp(0) - math.log(log_w.numel())
         ),
         "the largest weight alone is not the mean weight": lambda log_w: log_w.max(0).values,
+        "dividing by K inside the logarithm is subtracting log K outside of it": (
+            lambda log_w: log_w.logsumexp(0) / len(log_w)
+        ),
+        "K counts the draws, the rows: this subtracts the logarithm of the number of examples": (
+            lambda log_w: log_w.logsumexp(0) - math.log(log_w.shape[1])
+        ),
+        "the maximum that was subtracted has to be added again": (
+            lambda log_w: log_w.logsumexp(0) - math.log(len(log_w)) - log_w.max(0).values
+        ),
     },
 )
